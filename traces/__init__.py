@@ -1,5 +1,45 @@
-"""What a call and a run are, and how they lie on disk."""
+"""What a call and a run are, how they lie on disk, and how they are read back."""
 
+from ._bodies import BodyReader
+from ._call import Call, Outcome, Timing, ToolCall, Usage, UsageSource
+from ._canonical import VOLATILE_MEMBERS, canonical_json, canonical_request_hash
 from ._errors import InputError, LaunchError, ProxyError, StoreError, TachographError
+from ._otlp import SpanRecord
+from ._reader import Run, is_live, read_calls, read_run, read_spans
+from ._recording import OpenCall, RunRecording
+from ._seal import Seal, Survey, Verification, survey, verify
+from ._store import RunStore, check_run_id, new_run_id
 
-__all__ = ["InputError", "LaunchError", "ProxyError", "StoreError", "TachographError"]
+__all__ = [
+    "VOLATILE_MEMBERS",
+    "BodyReader",
+    "Call",
+    "InputError",
+    "LaunchError",
+    "OpenCall",
+    "Outcome",
+    "ProxyError",
+    "Run",
+    "RunRecording",
+    "RunStore",
+    "Seal",
+    "SpanRecord",
+    "StoreError",
+    "Survey",
+    "TachographError",
+    "Timing",
+    "ToolCall",
+    "Usage",
+    "UsageSource",
+    "Verification",
+    "canonical_json",
+    "canonical_request_hash",
+    "check_run_id",
+    "is_live",
+    "new_run_id",
+    "read_calls",
+    "read_run",
+    "read_spans",
+    "survey",
+    "verify",
+]

@@ -1,0 +1,258 @@
+"""The bodies of a run's calls, by sha256, in one file that grows: `bodies/bodies.pack`.
+
+An agent sends its whole conversation again with every call. A body is therefore kept as what is new in it: how many bytes
+it begins and ends with in common with an earlier body of the run, and a zstd frame of what stands between. Measured on
+an agent's 20 KB requests: 35 us and 5.1 KB for a body with no earlier one, 14 us and 0.2 KB after that; single files cost
+45 us more each and a disk block.
+
+The form: a line of JSON for each body, `stored` bytes of zstd after it, and a newline. The first line says the version.
+There is no standard form that refers to parts of an earlier record (WARC refers to whole ones only).
+"""
+
+import hashlib
+import sys
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from ._appending import SharedFile
+from ._errors import StoreError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+__all__ = ["BodyCache", "BodyPack", "BodyReader"]
+
+PACK_NAME: Final = "bodies.pack"
+PACK_FORMAT: Final = 1
+_HEADER: Final = b'{"tachograph.bodies":1}\n'
+_LEVEL: Final = 3
+_WORTH_SHARING: Final = 512
+"""Fewer bytes in common with an earlier body than this are not worth the reading of two frames."""
+_LONGEST_CHAIN: Final = 32
+"""After so many bodies that each lean on the one before, one is kept whole: a damaged frame costs no more than these."""
+_KEPT_BODIES: Final = 4
+"""Earlier bodies of one run to compare with: an agent's main conversation, and side conversations beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    digest: str
+    body: bytes
+    chain: int
+
+
+class BodyCache:
+    """The latest request bodies of all open runs, within a budget of memory."""
+
+    def __init__(self, budget: int = 64 * 2**20) -> None:
+        """Hold at most `budget` bytes; the run that was used longest ago is forgotten first."""
+        self._budget = budget
+        self._size = 0
+        self._runs: OrderedDict[Path, list[_Kept]] = OrderedDict()
+
+    def of(self, run: Path) -> list[_Kept]:
+        """The run's latest bodies, newest last."""
+        if run not in self._runs:
+            return []
+        self._runs.move_to_end(run)
+        return self._runs[run]
+
+    def add(self, run: Path, kept: _Kept, replaced: _Kept | None) -> None:
+        """Keep a body, in the place of the one that it continues if there is one."""
+        bodies = self._runs.setdefault(run, [])
+        if replaced is not None:
+            bodies.remove(replaced)
+        elif len(bodies) == _KEPT_BODIES:
+            replaced = bodies.pop(0)
+        bodies.append(kept)
+        self._size += len(kept.body) - (len(replaced.body) if replaced else 0)
+        while self._size > self._budget:
+            self.forget(next(iter(self._runs)))
+
+    def forget(self, run: Path) -> None:
+        """Let go of a run's bodies."""
+        self._size -= sum(len(kept.body) for kept in self._runs.pop(run, ()))
+
+
+class BodyPack:
+    """Writes bodies of one run."""
+
+    def __init__(self, folder: Path, cache: BodyCache) -> None:
+        """Open or make the pack in the folder `bodies/` of a run. Raises OSError."""
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._file = SharedFile(folder / PACK_NAME)
+        self._cache = cache
+        self._written: set[bytes] = set()
+        self._compressor = zstd.ZstdCompressor(level=_LEVEL)
+
+    def put_request(self, body: bytes) -> str:
+        """Store a request body as what is new in it; returns its hex sha256. Raises OSError, nothing being stored then."""
+        digest = hashlib.sha256(body)
+        if digest.digest() in self._written:
+            return digest.hexdigest()
+        run = self._file.path
+        base, prefix, suffix = _most_in_common(body, self._cache.of(run))
+        kept = _Kept(digest.hexdigest(), body, base.chain + 1 if base else 0)
+        self._append(digest.digest(), body, base, prefix, suffix)
+        self._cache.add(run, kept, base)
+        return kept.digest
+
+    def put_response(self, body: bytes | bytearray, digest: bytes) -> None:
+        """Store a response body whose sha256 is known. Raises OSError, nothing being stored then."""
+        if digest not in self._written:
+            self._append(digest, body, None, 0, 0)
+
+    def sync(self) -> None:
+        """Wait until what was stored is safe against power loss."""
+        self._file.sync()
+
+    def close(self) -> None:
+        """Close the file and let go of what is held to compare with."""
+        self._cache.forget(self._file.path)
+        self._file.close()
+
+    def _append(self, digest: bytes, body: bytes | bytearray, base: _Kept | None, prefix: int, suffix: int) -> None:
+        middle = body[prefix : len(body) - suffix] if base else body
+        stored = self._compressor.compress(middle, zstd.ZstdCompressor.FLUSH_FRAME)
+        head: dict[str, str | int] = {"sha256": digest.hex(), "bytes": len(body), "stored": len(stored)}
+        if base:
+            head |= {"base": base.digest, "prefix": prefix, "suffix": suffix}
+        record = b"%b\n%b\n" % (orjson.dumps(head), stored)
+        with self._file.exclusive() as size:
+            self._file.append(record if size else _HEADER + record, size)
+        self._written.add(digest)
+
+
+def _most_in_common(body: bytes, candidates: list[_Kept]) -> tuple[_Kept | None, int, int]:
+    """The earlier body that shares most with this one, and how many bytes at its start and its end."""
+    best: tuple[_Kept | None, int, int] = (None, 0, 0)
+    most = _WORTH_SHARING
+    for kept in reversed(candidates):
+        if kept.chain >= _LONGEST_CHAIN:
+            continue
+        prefix = _common_prefix(kept.body, body)
+        suffix = _common_suffix(kept.body, body, min(len(kept.body), len(body)) - prefix)
+        if prefix + suffix >= most:
+            most, best = prefix + suffix + 1, (kept, prefix, suffix)
+    return best
+
+
+def _common_prefix(one: bytes, other: bytes) -> int:
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _common_suffix(one: bytes, other: bytes, limit: int) -> int:
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    offset: int
+    stored: int
+    bytes: int
+    base: str | None
+    prefix: int
+    suffix: int
+
+
+class BodyReader:
+    """Reads the bodies of one run by their hash."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the pack's headers; a record that was cut off at the end is left out. A run without bodies has none.
+
+        Raises:
+            StoreError: the pack is of a newer version, or no pack.
+        """
+        self._path = folder / PACK_NAME
+        self._entries: dict[str, _Entry] = {}
+        self._last: tuple[str, bytes] = ("", b"")
+        if self._path.exists():
+            self._read_index()
+
+    def __contains__(self, digest: str) -> bool:
+        return digest in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, digest: str) -> bytes:
+        """The body with this hex sha256.
+
+        Raises:
+            KeyError: the run has no such body.
+            StoreError: its record is damaged.
+        """
+        chain = [digest]
+        while (base := self._entries[chain[-1]].base) is not None and base != self._last[0]:
+            chain.append(base)
+        body = self._last[1] if base else b""
+        with self._path.open("rb") as pack:
+            for name in reversed(chain):
+                entry = self._entries[name]
+                pack.seek(entry.offset)
+                try:
+                    middle = zstd.decompress(pack.read(entry.stored))
+                except zstd.ZstdError as error:
+                    raise StoreError(f"{self._path}: the record of body {name} is damaged: {error}") from error
+                body = body[: entry.prefix] + middle + body[len(body) - entry.suffix :] if entry.base else middle
+        if hashlib.sha256(body).hexdigest() != digest:
+            raise StoreError(f"{self._path}: body {digest} is altered: its bytes have another hash")
+        self._last = (digest, body)
+        return body
+
+    def _read_index(self) -> None:
+        size = self._path.stat().st_size
+        with self._path.open("rb") as pack:
+            first = pack.readline()
+            if first and _header_version(first) != PACK_FORMAT:
+                raise StoreError(f"{self._path}: not a pack of version {PACK_FORMAT}; a newer tachograph may read it")
+            while head := pack.readline():
+                try:
+                    fields = orjson.loads(head)
+                    stored = fields["stored"]
+                except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+                    raise StoreError(f"{self._path}: damaged before byte {pack.tell()}") from error
+                offset = pack.tell()
+                if offset + stored + 1 > size:
+                    break
+                self._entries[fields["sha256"]] = _Entry(
+                    offset,
+                    stored,
+                    fields["bytes"],
+                    fields.get("base"),
+                    fields.get("prefix", 0),
+                    fields.get("suffix", 0),
+                )
+                pack.seek(offset + stored + 1)
+
+
+def _header_version(line: bytes) -> object:
+    try:
+        return orjson.loads(line).get("tachograph.bodies")
+    except (orjson.JSONDecodeError, AttributeError):
+        return None

@@ -1,0 +1,150 @@
+"""What one call to a model is: one HTTP exchange, one attempt."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Call", "Outcome", "Timing", "ToolCall", "Usage", "UsageSource"]
+
+UsageSource = Literal["provider", "injected", "estimated", "agent_stdout", "absent"]
+"""Where a token count comes from. `injected`: the provider's own, but asked for by the proxy and not by the agent."""
+
+Outcome = Literal[
+    "completed",
+    "client_disconnected",
+    "upstream_cut",
+    "upstream_unreachable",
+    "interrupted",
+    "in_flight",
+]
+"""How an exchange ended.
+
+`completed`: its terminal event or its whole body passed, whatever the status. `interrupted`: the recorder ended first;
+`in_flight`: it has not ended, and the process that records it lives.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One tool call that an answer asks for. The arguments themselves are in the response body."""
+
+    choice: int
+    """Index of the choice it belongs to."""
+    index: int
+    """Position among the tool calls of that choice."""
+    id: str | None
+    name: str | None
+    arguments_bytes: int
+    """Length of the arguments, UTF-8."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Token counts of one call, with where they come from. None is 'not told', never zero."""
+
+    source: UsageSource
+    input_tokens: int | None = None
+    """All input tokens, cached ones included."""
+    output_tokens: int | None = None
+    """All output tokens, reasoning included."""
+    cache_read_tokens: int | None = None
+    cache_creation_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    reason: str | None = None
+    """Why there is none, if `source` is `absent`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """When things happened. All but `start_ns` are nanoseconds after it by a monotonic clock; None: did not happen."""
+
+    start_ns: int
+    """The request's head was in: Unix time, nanoseconds."""
+    request_read: int | None = None
+    """The request's body was in."""
+    upstream_sent: int | None = None
+    """The request had been handed to the connection with the upstream."""
+    headers: int | None = None
+    """The head of the upstream's response was in."""
+    first_byte_in: int | None = None
+    """First byte of the response's body from the upstream."""
+    first_byte_out: int | None = None
+    """The same byte had been handed to the connection with the agent."""
+    first_content: int | None = None
+    """First chunk with content: text, reasoning, refusal or tool call. A role or a comment is none."""
+    last_byte: int | None = None
+    """Last byte of the response's body that was received."""
+    end: int | None = None
+    """The exchange was over; None while it is not."""
+    largest_gap: int | None = None
+    """Longest wait between two chunks of the body, in nanoseconds; None with fewer than two."""
+    chunks: int | None = None
+    """How often bytes of the body arrived."""
+
+    @property
+    def overhead(self) -> int | None:
+        """Nanoseconds that the proxy itself added before the first byte went out; None unless one did."""
+        stamps = (self.request_read, self.upstream_sent, self.first_byte_in, self.first_byte_out)
+        if any(stamp is None for stamp in stamps):
+            return None
+        read, sent, byte_in, byte_out = (stamp or 0 for stamp in stamps)
+        return (sent - read) + (byte_out - byte_in)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One recorded exchange. Hashes are lower-case hex sha256 of exact bytes as they were on the wire."""
+
+    run_id: str
+    span_id: str
+    """16 hex digits."""
+    sequence: int | None
+    """Position in the run by the time the request came, from 1; None in records of other tools."""
+    attempt: int | None
+    """1, and one more for each earlier failure of the same request in this run."""
+    outcome: Outcome
+    error_type: str | None
+    """None if all went well: else the provider's error code, the HTTP status, or what broke."""
+    message: str | None
+    """A sentence about what broke, for people; None if nothing did."""
+    discarded: bool
+    """The agent never saw this answer: the upstream refused what the proxy had added, and was asked again without it."""
+    method: str
+    path: str
+    query: str | None
+    """Query string with the values of key-like members masked; None if there was none."""
+    server_address: str | None
+    server_port: int | None
+    http_status: int | None
+    api: str | None
+    """Which API's bytes were read, such as `chat_completions`; None if the path is of no API known here."""
+    provider: str | None
+    streamed: bool
+    request_model: str | None
+    response_model: str | None
+    response_id: str | None
+    upstream_request_id: str | None
+    session_id: str | None
+    """The agent's own session id, if it sent one."""
+    finish_reasons: tuple[str, ...]
+    tool_calls: tuple[ToolCall, ...]
+    usage: Usage
+    timing: Timing
+    request_hash: str | None
+    """Hash of the canonical request (see `canonical_request_hash`), to match calls across runs; None if it is no JSON."""
+    request_body_hash: str | None
+    """Of the body that the agent sent."""
+    request_bytes: int | None
+    sent_body_hash: str | None
+    """Of the body that the upstream got, if it is another one; else None."""
+    sent_bytes: int | None
+    response_body_hash: str | None
+    """Of the body that the upstream sent; None if it sent no head, or the call was interrupted."""
+    response_bytes: int | None
+    delivered_body_hash: str | None
+    """Of the body that was handed to the agent, if it is another one; else None."""
+    delivered_bytes: int | None
+    request_head: tuple[tuple[str, str], ...]
+    """Header names and values in their order and case, keys masked."""
+    response_head: tuple[tuple[str, str], ...]
+    bodies_lost: str | None
+    """Why the bodies are not in the run's folder, if they are not (a full disk); else None."""

@@ -1,0 +1,203 @@
+"""OTLP/JSON: spans to lines and back.
+
+A line of the journal is one `TracesData` with one span, unchanged a valid OTLP/HTTP JSON request body. Encoding rules:
+opentelemetry-proto, "JSON Protobuf Encoding" (ids in hex, enums as integers, 64-bit integers as strings). The reader
+takes whatever a Collector writes: many resources, scopes and spans in a line.
+"""
+
+import base64
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, format_span_id, format_trace_id
+from opentelemetry.util.types import Attributes
+
+__all__ = ["Envelope", "SpanRecord", "decode_line", "encode_attributes", "encode_span"]
+
+_MAX_INT: Final = 2**63
+_REMOTE_PARENT_KNOWN: Final = 0x100
+_REMOTE_PARENT: Final = 0x200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanRecord:
+    """One span as it was read."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    name: str
+    start_ns: int
+    """Unix time, nanoseconds."""
+    end_ns: int
+    attributes: Mapping[str, Any]
+    status_code: int
+    """0 unset, 1 ok, 2 error."""
+    status_message: str
+    resource: Mapping[str, Any] = field(repr=False)
+    scope: str
+    scope_attributes: Mapping[str, Any] = field(repr=False)
+
+
+class Envelope:
+    """What stands around the spans of one resource and scope, encoded once."""
+
+    def __init__(self, resource: Resource, scope: InstrumentationScope) -> None:
+        """Encode the resource and the scope."""
+        described = {"name": scope.name, "version": scope.version, "attributes": encode_attributes(scope.attributes)}
+        self._head = b'{"resourceSpans":[{"resource":%b,"scopeSpans":[{"scope":%b,"spans":[' % (
+            orjson.dumps({"attributes": encode_attributes(resource.attributes)}),
+            orjson.dumps(described),
+        )
+        self._tail = b'],"schemaUrl":%b}]}]}\n' % orjson.dumps(scope.schema_url or "")
+
+    def line(self, span: bytes, more_attributes: list[dict[str, Any]]) -> bytes:
+        """A whole line, with more attributes added to an encoded span."""
+        # The attributes stand last in the span, so that the span need not be encoded while other writers wait.
+        separator = b"" if span.endswith(b"[]}") else b","
+        return b"".join((self._head, span[:-2], separator, orjson.dumps(more_attributes)[1:], b"}", self._tail))
+
+
+def encode_span(span: ReadableSpan) -> bytes:
+    """One span as a JSON object whose last member is `attributes`."""
+    context = span.get_span_context()
+    if context is None:
+        raise ValueError("a span without a context cannot be recorded")
+    encoded: dict[str, Any] = {
+        "traceId": format_trace_id(context.trace_id),
+        "spanId": format_span_id(context.span_id),
+        "flags": _REMOTE_PARENT_KNOWN,
+        "name": _text(span.name),
+        "kind": span.kind.value + 1,
+        "startTimeUnixNano": str(span.start_time),
+        "endTimeUnixNano": str(span.end_time),
+    }
+    if span.parent is not None:
+        encoded["parentSpanId"] = format_span_id(span.parent.span_id)
+        encoded["flags"] |= _REMOTE_PARENT if span.parent.is_remote else 0
+    if span.status.status_code.value:
+        encoded["status"] = {"code": span.status.status_code.value}
+        if span.status.description:
+            encoded["status"]["message"] = _text(span.status.description)
+    if span.events:
+        encoded["events"] = [
+            {
+                "timeUnixNano": str(event.timestamp),
+                "name": _text(event.name),
+                "attributes": encode_attributes(event.attributes),
+            }
+            for event in span.events
+        ]
+    if span.links:
+        encoded["links"] = [_encode_link(link) for link in span.links]
+    encoded["attributes"] = encode_attributes(span.attributes)
+    return orjson.dumps(encoded)
+
+
+def _encode_link(link: Link) -> dict[str, Any]:
+    context: SpanContext = link.context
+    return {
+        "traceId": format_trace_id(context.trace_id),
+        "spanId": format_span_id(context.span_id),
+        "attributes": encode_attributes(link.attributes),
+    }
+
+
+def encode_attributes(attributes: Attributes | Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Attributes as OTLP key-value objects."""
+    return [{"key": name, "value": _encode_value(value)} for name, value in (attributes or {}).items()]
+
+
+def _encode_value(value: Any) -> dict[str, Any]:
+    kind = type(value)
+    if kind is str:
+        return {"stringValue": _text(value)}
+    if kind is bool:
+        return {"boolValue": value}
+    if kind is int:
+        return {"intValue": str(value)} if -_MAX_INT <= value < _MAX_INT else {"stringValue": str(value)}
+    if kind is float:
+        return {"doubleValue": value if math.isfinite(value) else _NOT_FINITE[str(value)]}
+    if kind is bytes:
+        return {"bytesValue": base64.b64encode(value).decode()}
+    if isinstance(value, Sequence):
+        return {"arrayValue": {"values": [_encode_value(item) for item in value]}}
+    if isinstance(value, Mapping):
+        return {"kvlistValue": {"values": encode_attributes(value)}}
+    return {"stringValue": _text(str(value))}
+
+
+_NOT_FINITE: Final = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}
+
+
+def _text(value: str) -> str:
+    """The text, a lone surrogate replaced: no JSON reader but Python's would take it."""
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
+
+
+def decode_line(line: bytes) -> Iterator[SpanRecord]:
+    """The spans of one line. Unknown members are passed over.
+
+    Raises:
+        ValueError: it is no OTLP/JSON traces object.
+    """
+    data = orjson.loads(line)
+    try:
+        for resource_spans in data["resourceSpans"]:
+            resource = decode_attributes(resource_spans.get("resource", {}).get("attributes"))
+            for scope_spans in resource_spans.get("scopeSpans", ()):
+                scope = scope_spans.get("scope", {})
+                scope_attributes = decode_attributes(scope.get("attributes"))
+                for span in scope_spans.get("spans", ()):
+                    yield _decode_span(span, resource, scope.get("name", ""), scope_attributes)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not OTLP/JSON traces: {error!r}") from error
+
+
+def _decode_span(
+    span: dict[str, Any], resource: dict[str, Any], scope: str, scope_attributes: dict[str, Any]
+) -> SpanRecord:
+    status = span.get("status", {})
+    return SpanRecord(
+        trace_id=span["traceId"].lower(),
+        span_id=span["spanId"].lower(),
+        parent_id=(span.get("parentSpanId") or "").lower() or None,
+        name=span.get("name", ""),
+        start_ns=int(span.get("startTimeUnixNano", 0)),
+        end_ns=int(span.get("endTimeUnixNano", 0)),
+        attributes=decode_attributes(span.get("attributes")),
+        status_code=status.get("code", 0),
+        status_message=status.get("message", ""),
+        resource=resource,
+        scope=scope,
+        scope_attributes=scope_attributes,
+    )
+
+
+def decode_attributes(attributes: list[dict[str, Any]] | None) -> dict[str, Any]:
+    """OTLP key-value objects as a dictionary."""
+    return {item["key"]: _decode_value(item.get("value", {})) for item in attributes or ()}
+
+
+def _decode_value(value: dict[str, Any]) -> Any:
+    for kind, content in value.items():
+        if kind in _DECODERS:
+            return _DECODERS[kind](content)
+    return None
+
+
+_DECODERS: Final[Mapping[str, Any]] = {
+    "stringValue": str,
+    "boolValue": bool,
+    "intValue": int,
+    "doubleValue": float,
+    "bytesValue": base64.b64decode,
+    "arrayValue": lambda array: tuple(_decode_value(item) for item in array.get("values", ())),
+    "kvlistValue": lambda members: decode_attributes(members.get("values")),
+}

@@ -1,0 +1,230 @@
+"""Recording one run: its spans, its journal, its bodies, its seal."""
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import Span
+from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+
+from . import _names as names
+from ._bodies import BodyCache, BodyPack
+from ._call import Call
+from ._errors import StoreError
+from ._journal import Journal
+from ._otlp import decode_line
+from ._reader import JOURNAL_NAME, read_calls
+from ._seal import Seal, survey
+from ._span import call_attributes, span_name
+from ._tracing import make_envelope, make_tracer
+
+__all__ = ["OpenCall", "RunRecording"]
+
+_ANNOUNCED: Final = frozenset({names.AGENT, names.CALL})
+_CLOSING_ATTEMPTS: Final = 10
+_CLOSING_PAUSE: Final = 0.002
+"""Seconds."""
+
+
+class OpenCall:
+    """A call whose announcement is in the journal."""
+
+    __slots__ = ("announced", "sequence", "span")
+
+    def __init__(self, span: Span, announced: Mapping[str, Any]) -> None:
+        """Take the span that has begun, and what was announced of it."""
+        self.span = span
+        self.announced = announced
+        self.sequence: int | None = (span.attributes or {}).get(names.CALL_SEQUENCE)  # type: ignore[assignment]
+        """The call's number in the run; None if the announcement waits for a full disk."""
+
+
+class RunRecording:
+    """One run, open for writing. Several processes may have it open; the last one to close it seals it."""
+
+    def __init__(self, folder: Path, attributes: Mapping[str, Any], cache: BodyCache) -> None:
+        """Open the run's folder, making it if need be, and announce the run if it is new.
+
+        Args:
+            folder: the run's folder; its name is the run id.
+            attributes: what is known of the run from the start, on its span.
+            cache: where to hold the latest request bodies, shared by the runs of a process.
+
+        Raises:
+            StoreError: the folder cannot be made or written.
+        """
+        self.run_id = folder.name
+        self.folder = folder
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._presence = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            fcntl.flock(self._presence, fcntl.LOCK_SH)
+            self._journal = Journal(folder / JOURNAL_NAME, make_envelope())
+            self.bodies = BodyPack(folder / "bodies", cache)
+            announced = _announced_start(folder / JOURNAL_NAME)
+        except OSError as error:
+            raise StoreError(f"{folder}: cannot record here: {error.strerror}") from error
+        kinds = _ANNOUNCED if announced else _ANNOUNCED | {names.RUN}
+        self._tracer = make_tracer(self.run_id, self._journal, kinds)
+        own = {**self._known(names.RUN), names.OPENINFERENCE_KIND: "CHAIN"}
+        root = self._tracer.start_span(
+            f"run {attributes.get(names.TASK_ID, self.run_id)}",
+            context=Context(),
+            attributes={**attributes, **own},
+            start_time=announced or time.time_ns(),
+        )
+        assert isinstance(root, Span)
+        self._root = root
+        self.context = set_span_in_context(root, Context())
+        """The run's span as a parent for others."""
+
+    def _known(self, kind: str) -> dict[str, str]:
+        return {names.SPAN_KIND: kind, names.RUN_ID: self.run_id, names.SESSION_ID: self.run_id}
+
+    @property
+    def unwritten(self) -> int:
+        """Lines that wait for a disk that cannot take them."""
+        return self._journal.unwritten
+
+    def start_call(self, call: Call) -> OpenCall:
+        """Announce a call: from here on it is known even if this process is killed."""
+        attributes = call_attributes(call)
+        span = self._tracer.start_span(
+            span_name(call),
+            context=self.context,
+            kind=SpanKind.CLIENT,
+            attributes=attributes,
+            start_time=call.timing.start_ns,
+        )
+        assert isinstance(span, Span)
+        return OpenCall(span, attributes)
+
+    def end_call(self, opened: OpenCall, call: Call) -> None:
+        """Record how a call ended."""
+        attributes = call_attributes(call)
+        # The SDK checks and copies what it is given, which costs more than to compare.
+        opened.span.set_attributes({k: v for k, v in attributes.items() if opened.announced.get(k) != v})
+        if call.error_type is not None:
+            opened.span.set_status(Status(StatusCode.ERROR, call.message or call.error_type))
+        opened.span.end(end_time=call.timing.start_ns + (call.timing.end or 0))
+
+    def amend_call(self, opened: OpenCall, attributes: Mapping[str, Any], at_ns: int) -> None:
+        """Record what was learnt of a call after its end: bytes behind the terminal event, a failed last write."""
+        with self.span(names.TAIL, names.TAIL, set_span_in_context(opened.span, Context()), at_ns, attributes):
+            pass
+
+    @contextlib.contextmanager
+    def span(
+        self,
+        kind: str,
+        name: str,
+        parent: Context | None = None,
+        start_ns: int | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> Iterator[Span]:
+        """A span of the run for the time of a `with` block, or at one moment if `start_ns` says when."""
+        span = self._tracer.start_span(
+            name,
+            context=parent or self.context,
+            attributes={**(attributes or {}), **self._known(kind)},
+            start_time=start_ns,
+        )
+        assert isinstance(span, Span)
+        try:
+            yield span
+        finally:
+            span.end(end_time=start_ns)
+
+    def sync(self) -> None:
+        """Wait until all that was recorded is safe against power loss. Bodies first: lines name them."""
+        self.bodies.sync()
+        self._journal.sync()
+
+    def close(self, status: str = "completed", error_type: str | None = None) -> Seal | None:
+        """Close the run, and seal it unless another process has it open.
+
+        Args:
+            status: `completed`, `timeout`, `aborted` or another word for how the run ended.
+            error_type: what went wrong with the recording or the harness, not with the task; None if nothing.
+
+        Returns:
+            The seal; None if another process will seal the run.
+
+        Raises:
+            StoreError: not all could be written.
+        """
+        try:
+            self._journal.flush()
+            seal = self._seal(status, error_type) if not self.unwritten and self._is_last() else None
+        finally:
+            self.bodies.close()
+            os.close(self._presence)
+            self._journal.close()
+        return seal
+
+    def _is_last(self) -> bool:
+        # Asking for the exclusive lock gives up the shared one first, so of two that close at once the second gets it.
+        # A reader that asks whether the run is live holds it for a moment: hence more than one attempt.
+        for _ in range(_CLOSING_ATTEMPTS):
+            try:
+                fcntl.flock(self._presence, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_CLOSING_PAUSE)
+            else:
+                return True
+        return False
+
+    def _seal(self, status: str, error_type: str | None) -> Seal:
+        self._root.set_attributes({names.RUN_STATUS: status, **_totals(self.folder)})
+        if error_type is not None:
+            self._root.set_attribute(names.ERROR_TYPE, error_type)
+            self._root.set_status(Status(StatusCode.ERROR, error_type))
+        self._root.end()
+        found = survey(self.folder)
+        seal = Seal(
+            lines=found.lines,
+            calls=found.calls,
+            finished_calls=found.finished_calls,
+            bytes=found.bytes,
+            head=found.head,
+        )
+        sealed = {
+            names.SEAL_LINES: seal.lines,
+            names.SEAL_CALLS: seal.calls,
+            names.SEAL_FINISHED: seal.finished_calls,
+            names.SEAL_BYTES: seal.bytes,
+            names.SEAL_HEAD: seal.head,
+        }
+        with self.span(names.SEAL, names.SEAL, start_ns=time.time_ns(), attributes=sealed):
+            pass
+        return seal
+
+
+def _announced_start(journal: Path) -> int | None:
+    """When the run began, if its first line says so: Unix time, nanoseconds."""
+    with journal.open("rb") as lines, contextlib.suppress(ValueError):
+        for span in decode_line(lines.readline()):
+            if span.attributes.get(names.SPAN_KIND) == names.RUN + names.START_SUFFIX:
+                return span.start_ns
+    return None
+
+
+def _totals(folder: Path) -> dict[str, int]:
+    """Sums over the run's calls, under names of our own so that no backend adds them to the calls' once more."""
+    calls = tokens_in = tokens_out = without = 0
+    for call in read_calls(folder):
+        calls += 1
+        tokens_in += call.usage.input_tokens or 0
+        tokens_out += call.usage.output_tokens or 0
+        without += call.usage.source == "absent"
+    return {
+        "tachograph.run.model_calls": calls,
+        "tachograph.run.input_tokens": tokens_in,
+        "tachograph.run.output_tokens": tokens_out,
+        "tachograph.run.calls_without_usage": without,
+    }

@@ -1,0 +1,146 @@
+"""How the OpenTelemetry SDK is set up to record one run: its ids, its processor, its limits."""
+
+import hashlib
+import os
+from collections.abc import Set as AbstractSet
+from importlib.metadata import version
+from typing import Final
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, TraceFlags, Tracer
+
+from . import _names as names
+from ._errors import StoreError
+from ._journal import Journal
+from ._otlp import Envelope, encode_span
+
+__all__ = ["make_envelope", "make_tracer", "root_span_id_of", "trace_id_of"]
+
+_UNLIMITED: Final = SpanLimits(
+    max_span_attributes=SpanLimits.UNSET,
+    max_events=SpanLimits.UNSET,
+    max_links=SpanLimits.UNSET,
+    max_event_attributes=SpanLimits.UNSET,
+    max_link_attributes=SpanLimits.UNSET,
+    max_attribute_length=SpanLimits.UNSET,
+    max_span_attribute_length=SpanLimits.UNSET,
+)
+"""Explicit, since the defaults drop the earliest attributes beyond 128, and the environment may set worse ones."""
+
+
+def trace_id_of(run_id: str) -> int:
+    """The trace of a run: the first 16 bytes of sha256 of its id, so that a late score lands in it."""
+    return int.from_bytes(hashlib.sha256(run_id.encode()).digest()[:16])
+
+
+def root_span_id_of(run_id: str) -> int:
+    """The span of a run itself: the next 8 bytes."""
+    return int.from_bytes(hashlib.sha256(run_id.encode()).digest()[16:24])
+
+
+class _RunIds(IdGenerator):
+    """The run's trace id, its root's span id first, random span ids after that."""
+
+    def __init__(self, run_id: str) -> None:
+        self._trace_id = trace_id_of(run_id)
+        self._first: int | None = root_span_id_of(run_id)
+        self._random = RandomIdGenerator()
+
+    def generate_span_id(self) -> int:
+        first, self._first = self._first, None
+        return first if first is not None else self._random.generate_span_id()
+
+    def generate_trace_id(self) -> int:
+        return self._trace_id
+
+    def is_trace_id_random(self) -> bool:
+        return False
+
+
+class _JournalProcessor(SpanProcessor):
+    """Writes each span to the journal as it ends, in the caller's thread, and announces some kinds as they begin.
+
+    A processor and not an exporter: what a processor raises comes out of `span.end()`, an exporter's failure is swallowed.
+    """
+
+    def __init__(self, journal: Journal, announced: AbstractSet[str]) -> None:
+        self._journal = journal
+        self._announced = announced
+        self._ids = RandomIdGenerator()
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002
+        attributes = span.attributes or {}
+        kind = attributes.get(names.SPAN_KIND)
+        if kind not in self._announced:
+            return
+        context = span.get_span_context()
+        announcement = ReadableSpan(
+            name=f"{kind}{names.START_SUFFIX}",
+            context=SpanContext(
+                context.trace_id, self._ids.generate_span_id(), is_remote=False, trace_flags=TraceFlags(1)
+            ),
+            parent=context,
+            resource=span.resource,
+            attributes={**attributes, names.SPAN_KIND: f"{kind}{names.START_SUFFIX}"},
+            start_time=span.start_time,
+            end_time=span.start_time,
+        )
+        stamp = self._journal.append(encode_span(announcement), announces_call=kind == names.CALL)
+        if kind == names.CALL and stamp is not None:
+            span.set_attribute(names.CALL_SEQUENCE, stamp.calls)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self._journal.append(encode_span(span))
+
+
+def _resource() -> Resource:
+    # Not Resource.create: that adds a random instance id and reads the environment, and the record is to be reproducible.
+    return Resource(
+        {
+            "service.name": "tachograph",
+            "service.version": version("tachograph"),
+            "telemetry.sdk.language": "python",
+            "telemetry.sdk.name": "opentelemetry",
+            "telemetry.sdk.version": version("opentelemetry-sdk"),
+            names.OPENINFERENCE_PROJECT: "tachograph",
+        }
+    )
+
+
+_SCOPE_ATTRIBUTES: Final = {names.JOURNAL_FORMAT_KEY: names.JOURNAL_FORMAT}
+
+
+def make_envelope() -> Envelope:
+    """What stands around each span of a journal."""
+    scope = InstrumentationScope(names.SCOPE, version("tachograph"), names.SCHEMA_URL, _SCOPE_ATTRIBUTES)
+    return Envelope(_resource(), scope)
+
+
+def make_tracer(run_id: str, journal: Journal, announced: AbstractSet[str]) -> Tracer:
+    """A tracer that records every span of one run into its journal. The first span it starts is the run's own.
+
+    Args:
+        run_id: the run, which determines the trace.
+        journal: where the spans go.
+        announced: kinds of spans that are also written when they begin.
+
+    Raises:
+        StoreError: the environment disables the SDK.
+    """
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        raise StoreError("OTEL_SDK_DISABLED is set, and nothing could be recorded: unset it")
+    provider = TracerProvider(
+        # Always on: the default would record nothing for an agent that sends a `traceparent` with the sampled flag off.
+        sampler=ALWAYS_ON,
+        resource=_resource(),
+        shutdown_on_exit=False,
+        id_generator=_RunIds(run_id),
+        span_limits=_UNLIMITED,
+    )
+    provider.add_span_processor(_JournalProcessor(journal, announced))
+    return provider.get_tracer(names.SCOPE, version("tachograph"), names.SCHEMA_URL, _SCOPE_ATTRIBUTES)

@@ -1,1 +1,7 @@
 """The wire: agent to upstream, the tee, and the reading of each API's bytes."""
+
+from ._keys import RunKeys
+from ._proxy import AgentEndpoint, Proxy, listen
+from ._settings import ProxySettings, UpstreamAddress
+
+__all__ = ["AgentEndpoint", "Proxy", "ProxySettings", "RunKeys", "UpstreamAddress", "listen"]

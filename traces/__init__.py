@@ -1,7 +1,7 @@
 """What a call and a run are, how they lie on disk, and how they are read back."""
 
 from ._bodies import BodyReader
-from ._call import Call, Outcome, Timing, ToolCall, Usage, UsageSource
+from ._call import Amendment, Call, CallRequest, CallResponse, Outcome, Timing, ToolCall, Usage, UsageSource
 from ._canonical import VOLATILE_MEMBERS, canonical_json, canonical_request_hash
 from ._errors import InputError, LaunchError, ProxyError, StoreError, TachographError
 from ._otlp import SpanRecord
@@ -12,8 +12,11 @@ from ._store import RunStore, check_run_id, new_run_id
 
 __all__ = [
     "VOLATILE_MEMBERS",
+    "Amendment",
     "BodyReader",
     "Call",
+    "CallRequest",
+    "CallResponse",
     "InputError",
     "LaunchError",
     "OpenCall",

@@ -1,10 +1,8 @@
 """Appending whole records to a file that several processes share."""
 
-import contextlib
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 __all__ = ["SharedFile"]
@@ -23,18 +21,24 @@ class SharedFile:
         self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._lock = threading.Lock()
 
-    @contextlib.contextmanager
-    def exclusive(self) -> Iterator[int]:
-        """Keep all others from appending; yields the file's size in bytes."""
-        with self._lock:
+    def __enter__(self) -> int:
+        """Keep all others from appending until the block ends; gives the file's size in bytes."""
+        self._lock.acquire()
+        try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-            try:
-                yield os.fstat(self._descriptor).st_size
-            finally:
-                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            return os.fstat(self._descriptor).st_size
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        finally:
+            self._lock.release()
 
     def append(self, record: bytes, size: int) -> None:
-        """Append within `exclusive`, which gave `size`. On OSError the file is as it was before."""
+        """Append within a `with` block, which gave `size`. On OSError the file is as it was before."""
         written = 0
         try:
             while written < len(record):

@@ -89,23 +89,28 @@ class BodyPack:
         folder.mkdir(mode=0o700, exist_ok=True)
         self._file = SharedFile(folder / PACK_NAME)
         self._cache = cache
-        self._written: set[bytes] = set()
+        self._written: set[str] = set()
         self._compressor = zstd.ZstdCompressor(level=_LEVEL)
 
-    def put_request(self, body: bytes) -> str:
-        """Store a request body as what is new in it; returns its hex sha256. Raises OSError, nothing being stored then."""
-        digest = hashlib.sha256(body)
-        if digest.digest() in self._written:
-            return digest.hexdigest()
+    def put_request(self, body: bytes, digest: str) -> None:
+        """Store a request body, whose hex sha256 is known, as what is new in it.
+
+        Raises:
+            OSError: nothing is stored.
+        """
+        if digest in self._written:
+            return
         run = self._file.path
         base, prefix, suffix = _most_in_common(body, self._cache.of(run))
-        kept = _Kept(digest.hexdigest(), body, base.chain + 1 if base else 0)
-        self._append(digest.digest(), body, base, prefix, suffix)
-        self._cache.add(run, kept, base)
-        return kept.digest
+        self._append(digest, body, base, prefix, suffix)
+        self._cache.add(run, _Kept(digest, body, base.chain + 1 if base else 0), base)
 
-    def put_response(self, body: bytes | bytearray, digest: bytes) -> None:
-        """Store a response body whose sha256 is known. Raises OSError, nothing being stored then."""
+    def put_response(self, body: bytes | bytearray, digest: str) -> None:
+        """Store a response body whose hex sha256 is known.
+
+        Raises:
+            OSError: nothing is stored.
+        """
         if digest not in self._written:
             self._append(digest, body, None, 0, 0)
 
@@ -118,14 +123,14 @@ class BodyPack:
         self._cache.forget(self._file.path)
         self._file.close()
 
-    def _append(self, digest: bytes, body: bytes | bytearray, base: _Kept | None, prefix: int, suffix: int) -> None:
+    def _append(self, digest: str, body: bytes | bytearray, base: _Kept | None, prefix: int, suffix: int) -> None:
         middle = body[prefix : len(body) - suffix] if base else body
         stored = self._compressor.compress(middle, zstd.ZstdCompressor.FLUSH_FRAME)
-        head: dict[str, str | int] = {"sha256": digest.hex(), "bytes": len(body), "stored": len(stored)}
+        head: dict[str, str | int] = {"sha256": digest, "bytes": len(body), "stored": len(stored)}
         if base:
             head |= {"base": base.digest, "prefix": prefix, "suffix": suffix}
         record = b"%b\n%b\n" % (orjson.dumps(head), stored)
-        with self._file.exclusive() as size:
+        with self._file as size:
             self._file.append(record if size else _HEADER + record, size)
         self._written.add(digest)
 

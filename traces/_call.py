@@ -1,9 +1,9 @@
 """What one call to a model is: one HTTP exchange, one attempt."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Call", "Outcome", "Timing", "ToolCall", "Usage", "UsageSource"]
+__all__ = ["Amendment", "Call", "CallRequest", "CallResponse", "Outcome", "Timing", "ToolCall", "Usage", "UsageSource"]
 
 UsageSource = Literal["provider", "injected", "estimated", "agent_stdout", "absent"]
 """Where a token count comes from. `injected`: the provider's own, but asked for by the proxy and not by the agent."""
@@ -91,12 +91,60 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequest:
+    """What was asked. Hashes are lower-case hex sha256 of exact bytes as they were on the wire."""
+
+    method: str
+    path: str
+    query: str | None
+    """Query string with the values of key-like members masked; None if there was none."""
+    server_address: str | None
+    server_port: int | None
+    api: str | None
+    """Which API's bytes were read, such as `chat_completions`; None if the path is of no API known here."""
+    provider: str | None
+    model: str | None
+    streamed: bool
+    session_id: str | None
+    """The agent's own session id, if it sent one."""
+    body_hash: str | None
+    """Of the body that the agent sent."""
+    bytes: int | None
+    sent_body_hash: str | None
+    """Of the body that the upstream got, if it is another one; else None."""
+    sent_bytes: int | None
+    head: tuple[tuple[str, str], ...] = field(repr=False)
+    """Header names and values in their order and case, keys masked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallResponse:
+    """What was answered."""
+
+    status: int | None
+    model: str | None
+    id: str | None
+    upstream_request_id: str | None
+    """From the response's head."""
+    finish_reasons: tuple[str, ...]
+    """One for each choice that told one; `error` at the end for a stream that broke."""
+    tool_calls: tuple[ToolCall, ...]
+    body_hash: str | None
+    """Of the body that the upstream sent."""
+    bytes: int | None
+    delivered_body_hash: str | None
+    """Of the body that was handed to the agent, if it is another one; else None."""
+    delivered_bytes: int | None
+    head: tuple[tuple[str, str], ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One recorded exchange. Hashes are lower-case hex sha256 of exact bytes as they were on the wire."""
+    """One recorded exchange."""
 
     run_id: str
     span_id: str
-    """16 hex digits."""
+    """16 hex digits; empty for a call that has not been recorded."""
     sequence: int | None
     """Position in the run by the time the request came, from 1; None in records of other tools."""
     attempt: int | None
@@ -108,43 +156,27 @@ class Call:
     """A sentence about what broke, for people; None if nothing did."""
     discarded: bool
     """The agent never saw this answer: the upstream refused what the proxy had added, and was asked again without it."""
-    method: str
-    path: str
-    query: str | None
-    """Query string with the values of key-like members masked; None if there was none."""
-    server_address: str | None
-    server_port: int | None
-    http_status: int | None
-    api: str | None
-    """Which API's bytes were read, such as `chat_completions`; None if the path is of no API known here."""
-    provider: str | None
-    streamed: bool
-    request_model: str | None
-    response_model: str | None
-    response_id: str | None
-    upstream_request_id: str | None
-    session_id: str | None
-    """The agent's own session id, if it sent one."""
-    finish_reasons: tuple[str, ...]
-    tool_calls: tuple[ToolCall, ...]
-    usage: Usage
-    timing: Timing
+    request: CallRequest
     request_hash: str | None
     """Hash of the canonical request (see `canonical_request_hash`), to match calls across runs; None if it is no JSON."""
-    request_body_hash: str | None
-    """Of the body that the agent sent."""
-    request_bytes: int | None
-    sent_body_hash: str | None
-    """Of the body that the upstream got, if it is another one; else None."""
-    sent_bytes: int | None
-    response_body_hash: str | None
-    """Of the body that the upstream sent; None if it sent no head, or the call was interrupted."""
-    response_bytes: int | None
-    delivered_body_hash: str | None
-    """Of the body that was handed to the agent, if it is another one; else None."""
-    delivered_bytes: int | None
-    request_head: tuple[tuple[str, str], ...]
-    """Header names and values in their order and case, keys masked."""
-    response_head: tuple[tuple[str, str], ...]
+    response: CallResponse | None
+    """None if there was no answer, or the call was interrupted."""
+    usage: Usage
+    timing: Timing
     bodies_lost: str | None
     """Why the bodies are not in the run's folder, if they are not (a full disk); else None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """What was learnt of a call after its end was recorded. None: as recorded."""
+
+    at_ns: int
+    """Unix time, nanoseconds."""
+    outcome: Outcome | None = None
+    error_type: str | None = None
+    message: str | None = None
+    response_body_hash: str | None = None
+    response_bytes: int | None = None
+    delivered_body_hash: str | None = None
+    delivered_bytes: int | None = None

@@ -98,7 +98,7 @@ class Journal:
         stamp = None
         waited = len(self._unwritten) > 1
         try:
-            with self._file.exclusive() as end:
+            with self._file as end:
                 self._catch_up(end)
                 while self._unwritten:
                     stamp = self._write(*self._unwritten[0])

@@ -7,7 +7,8 @@ takes whatever a Collector writes: many resources, scopes and spans in a line.
 
 import base64
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, format_span_id, format_trace_id
 from opentelemetry.util.types import Attributes
 
-__all__ = ["Envelope", "SpanRecord", "decode_line", "encode_attributes", "encode_span"]
+__all__ = ["Envelope", "SpanRecord", "decode_line", "encode_announcement", "encode_attributes", "encode_span"]
 
 _MAX_INT: Final = 2**63
 _REMOTE_PARENT_KNOWN: Final = 0x100
@@ -100,6 +101,26 @@ def encode_span(span: ReadableSpan) -> bytes:
     return orjson.dumps(encoded)
 
 
+def encode_announcement(name: str, span: ReadableSpan, attributes: Mapping[str, Any]) -> bytes:
+    """A span of no duration below one that begins, in the form of `encode_span`."""
+    context = span.get_span_context()
+    assert context is not None
+    moment = str(span.start_time)
+    return orjson.dumps(
+        {
+            "traceId": format_trace_id(context.trace_id),
+            "spanId": secrets.token_hex(8),
+            "parentSpanId": format_span_id(context.span_id),
+            "flags": _REMOTE_PARENT_KNOWN,
+            "name": name,
+            "kind": 1,
+            "startTimeUnixNano": moment,
+            "endTimeUnixNano": moment,
+            "attributes": encode_attributes(attributes),
+        }
+    )
+
+
 def _encode_link(link: Link) -> dict[str, Any]:
     context: SpanContext = link.context
     return {
@@ -115,25 +136,29 @@ def encode_attributes(attributes: Attributes | Mapping[str, Any]) -> list[dict[s
 
 
 def _encode_value(value: Any) -> dict[str, Any]:
-    kind = type(value)
-    if kind is str:
-        return {"stringValue": _text(value)}
-    if kind is bool:
-        return {"boolValue": value}
-    if kind is int:
-        return {"intValue": str(value)} if -_MAX_INT <= value < _MAX_INT else {"stringValue": str(value)}
-    if kind is float:
-        return {"doubleValue": value if math.isfinite(value) else _NOT_FINITE[str(value)]}
-    if kind is bytes:
-        return {"bytesValue": base64.b64encode(value).decode()}
-    if isinstance(value, Sequence):
-        return {"arrayValue": {"values": [_encode_value(item) for item in value]}}
-    if isinstance(value, Mapping):
-        return {"kvlistValue": {"values": encode_attributes(value)}}
-    return {"stringValue": _text(str(value))}
+    encode = _ENCODERS.get(type(value))
+    return encode(value) if encode else {"stringValue": _text(str(value))}
+
+
+def _encode_int(value: int) -> dict[str, Any]:
+    return {"intValue": str(value)} if -_MAX_INT <= value < _MAX_INT else {"stringValue": str(value)}
+
+
+def _encode_list(values: Sequence[Any]) -> dict[str, Any]:
+    return {"arrayValue": {"values": [_encode_value(item) for item in values]}}
 
 
 _NOT_FINITE: Final = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}
+_ENCODERS: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
+    str: lambda value: {"stringValue": value if value.isascii() else _text(value)},
+    bool: lambda value: {"boolValue": value},
+    int: _encode_int,
+    float: lambda value: {"doubleValue": value if math.isfinite(value) else _NOT_FINITE[str(value)]},
+    bytes: lambda value: {"bytesValue": base64.b64encode(value).decode()},
+    tuple: _encode_list,
+    list: _encode_list,
+    dict: lambda value: {"kvlistValue": {"values": encode_attributes(value)}},
+}
 
 
 def _text(value: str) -> str:

@@ -5,6 +5,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,34 +15,33 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_contex
 
 from . import _names as names
 from ._bodies import BodyCache, BodyPack
-from ._call import Call
+from ._call import Amendment, Call, CallRequest
 from ._errors import StoreError
-from ._journal import Journal
-from ._otlp import decode_line
+from ._journal import Journal, Stamp
+from ._otlp import decode_line, encode_announcement
 from ._reader import JOURNAL_NAME, read_calls
 from ._seal import Seal, survey
-from ._span import call_attributes, span_name
+from ._span import amendment_attributes, call_attributes, request_attributes, span_name
 from ._tracing import make_envelope, make_tracer
 
 __all__ = ["OpenCall", "RunRecording"]
 
-_ANNOUNCED: Final = frozenset({names.AGENT, names.CALL})
+_ANNOUNCED: Final = frozenset({names.AGENT, names.CHECK})
+"""Kinds of spans, beside runs and calls, that last long enough to be known of before they end."""
 _CLOSING_ATTEMPTS: Final = 10
 _CLOSING_PAUSE: Final = 0.002
 """Seconds."""
 
 
+@dataclass(frozen=True, slots=True)
 class OpenCall:
     """A call whose announcement is in the journal."""
 
-    __slots__ = ("announced", "sequence", "span")
-
-    def __init__(self, span: Span, announced: Mapping[str, Any]) -> None:
-        """Take the span that has begun, and what was announced of it."""
-        self.span = span
-        self.announced = announced
-        self.sequence: int | None = (span.attributes or {}).get(names.CALL_SEQUENCE)  # type: ignore[assignment]
-        """The call's number in the run; None if the announcement waits for a full disk."""
+    span: Span
+    sequence: int | None
+    """The call's number in the run; None if the announcement waits for a full disk."""
+    attributes: Mapping[str, Any]
+    """Those of its request."""
 
 
 class RunRecording:
@@ -69,17 +69,18 @@ class RunRecording:
             announced = _announced_start(folder / JOURNAL_NAME)
         except OSError as error:
             raise StoreError(f"{folder}: cannot record here: {error.strerror}") from error
-        kinds = _ANNOUNCED if announced else _ANNOUNCED | {names.RUN}
-        self._tracer = make_tracer(self.run_id, self._journal, kinds)
-        own = {**self._known(names.RUN), names.OPENINFERENCE_KIND: "CHAIN"}
+        self._tracer = make_tracer(self.run_id, self._journal)
+        known = {**attributes, **self._known(names.RUN), names.OPENINFERENCE_KIND: "CHAIN"}
         root = self._tracer.start_span(
             f"run {attributes.get(names.TASK_ID, self.run_id)}",
             context=Context(),
-            attributes={**attributes, **own},
+            attributes=known,
             start_time=announced or time.time_ns(),
         )
         assert isinstance(root, Span)
         self._root = root
+        if announced is None:
+            self._announce(names.RUN, root, known)
         self.context = set_span_in_context(root, Context())
         """The run's span as a parent for others."""
 
@@ -91,31 +92,42 @@ class RunRecording:
         """Lines that wait for a disk that cannot take them."""
         return self._journal.unwritten
 
-    def start_call(self, call: Call) -> OpenCall:
-        """Announce a call: from here on it is known even if this process is killed."""
-        attributes = call_attributes(call)
+    def start_call(self, request: CallRequest, start_ns: int, bodies_lost: str | None) -> OpenCall:
+        """Announce a call: from here on it is known even if this process is killed.
+
+        Args:
+            request: what is asked.
+            start_ns: Unix time, nanoseconds.
+            bodies_lost: why the request's body is not kept; None if it is.
+        """
+        # The span gets its attributes when it ends: the SDK would check and copy them twice.
         span = self._tracer.start_span(
-            span_name(call),
-            context=self.context,
-            kind=SpanKind.CLIENT,
-            attributes=attributes,
-            start_time=call.timing.start_ns,
+            span_name(request), context=self.context, kind=SpanKind.CLIENT, start_time=start_ns
         )
         assert isinstance(span, Span)
-        return OpenCall(span, attributes)
+        attributes = request_attributes(request)
+        if bodies_lost is not None:
+            attributes[names.BODIES_LOST] = bodies_lost
+        stamp = self._announce(names.CALL, span, attributes)
+        return OpenCall(span, stamp.calls if stamp else None, attributes)
 
     def end_call(self, opened: OpenCall, call: Call) -> None:
         """Record how a call ended."""
-        attributes = call_attributes(call)
-        # The SDK checks and copies what it is given, which costs more than to compare.
-        opened.span.set_attributes({k: v for k, v in attributes.items() if opened.announced.get(k) != v})
+        opened.span.set_attributes({**opened.attributes, **call_attributes(call)})
         if call.error_type is not None:
             opened.span.set_status(Status(StatusCode.ERROR, call.message or call.error_type))
         opened.span.end(end_time=call.timing.start_ns + (call.timing.end or 0))
 
-    def amend_call(self, opened: OpenCall, attributes: Mapping[str, Any], at_ns: int) -> None:
+    def _announce(self, kind: str, span: Span, attributes: Mapping[str, Any]) -> Stamp | None:
+        """Write that a span has begun, as a span of no duration below it."""
+        own = {**attributes, **self._known(kind + names.START_SUFFIX)}
+        announcement = encode_announcement(kind + names.START_SUFFIX, span, own)
+        return self._journal.append(announcement, announces_call=kind == names.CALL)
+
+    def amend_call(self, opened: OpenCall, amendment: Amendment) -> None:
         """Record what was learnt of a call after its end: bytes behind the terminal event, a failed last write."""
-        with self.span(names.TAIL, names.TAIL, set_span_in_context(opened.span, Context()), at_ns, attributes):
+        parent = set_span_in_context(opened.span, Context())
+        with self.span(names.TAIL, names.TAIL, parent, amendment.at_ns, amendment_attributes(amendment)):
             pass
 
     @contextlib.contextmanager
@@ -135,6 +147,8 @@ class RunRecording:
             start_time=start_ns,
         )
         assert isinstance(span, Span)
+        if kind in _ANNOUNCED:
+            self._announce(kind, span, attributes or {})
         try:
             yield span
         finally:

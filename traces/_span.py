@@ -6,10 +6,17 @@ from typing import Any, Final, cast
 import orjson
 
 from . import _names as names
-from ._call import Call, Outcome, Timing, ToolCall, Usage, UsageSource
+from ._call import Amendment, Call, CallRequest, CallResponse, Timing, ToolCall, Usage, UsageSource
 from ._otlp import SpanRecord
 
-__all__ = ["call_attributes", "call_from_span", "is_call", "span_name"]
+__all__ = [
+    "amendment_attributes",
+    "call_attributes",
+    "call_from_span",
+    "is_call",
+    "request_attributes",
+    "span_name",
+]
 
 _NANOSECONDS: Final = 1_000_000_000
 _LONGEST_JSON: Final = 128 * 1024
@@ -18,38 +25,42 @@ _MODEL_OPERATIONS: Final = frozenset({"chat", "text_completion", "generate_conte
 _OPERATIONS: Final = {"chat_completions": "chat"}
 """`gen_ai.operation.name` by API."""
 
-_PLAIN: Final[Mapping[str, str]] = {
+_CALL: Final[Mapping[str, str]] = {
+    names.RUN_ID: "run_id",
     names.CALL_SEQUENCE: "sequence",
     names.CALL_ATTEMPT: "attempt",
     names.CALL_OUTCOME: "outcome",
     names.ERROR_TYPE: "error_type",
     names.CALL_MESSAGE: "message",
+    names.REQUEST_HASH: "request_hash",
+    names.BODIES_LOST: "bodies_lost",
+}
+"""Attributes that hold a member as it is, here and below."""
+_REQUEST: Final[Mapping[str, str]] = {
     names.HTTP_METHOD: "method",
     names.URL_PATH: "path",
     names.URL_QUERY: "query",
     names.SERVER_ADDRESS: "server_address",
     names.SERVER_PORT: "server_port",
-    names.HTTP_STATUS: "http_status",
     names.CALL_API: "api",
     names.PROVIDER: "provider",
-    names.REQUEST_MODEL: "request_model",
-    names.RESPONSE_MODEL: "response_model",
-    names.RESPONSE_ID: "response_id",
-    names.UPSTREAM_REQUEST_ID: "upstream_request_id",
+    names.REQUEST_MODEL: "model",
     names.CONVERSATION_ID: "session_id",
-    names.REQUEST_HASH: "request_hash",
-    names.REQUEST_BODY_HASH: "request_body_hash",
-    names.REQUEST_BYTES: "request_bytes",
+    names.REQUEST_BODY_HASH: "body_hash",
+    names.REQUEST_BYTES: "bytes",
     names.REQUEST_SENT_HASH: "sent_body_hash",
     names.REQUEST_SENT_BYTES: "sent_bytes",
-    names.RESPONSE_BODY_HASH: "response_body_hash",
-    names.RESPONSE_BYTES: "response_bytes",
+}
+_RESPONSE: Final[Mapping[str, str]] = {
+    names.HTTP_STATUS: "status",
+    names.RESPONSE_MODEL: "model",
+    names.RESPONSE_ID: "id",
+    names.UPSTREAM_REQUEST_ID: "upstream_request_id",
+    names.RESPONSE_BODY_HASH: "body_hash",
+    names.RESPONSE_BYTES: "bytes",
     names.RESPONSE_DELIVERED_HASH: "delivered_body_hash",
     names.RESPONSE_DELIVERED_BYTES: "delivered_bytes",
-    names.BODIES_LOST: "bodies_lost",
 }
-"""Attributes that hold a member of `Call` as it is."""
-
 _TIMING: Final[Mapping[str, str]] = {
     names.AT_REQUEST_READ: "request_read",
     names.AT_UPSTREAM_SENT: "upstream_sent",
@@ -69,53 +80,76 @@ _USAGE: Final[Mapping[str, str]] = {
     names.REASONING_TOKENS: "reasoning_tokens",
     names.USAGE_REASON: "reason",
 }
+_AMENDMENT: Final[Mapping[str, str]] = {
+    names.CALL_OUTCOME: "outcome",
+    names.ERROR_TYPE: "error_type",
+    names.CALL_MESSAGE: "message",
+    names.RESPONSE_BODY_HASH: "response_body_hash",
+    names.RESPONSE_BYTES: "response_bytes",
+    names.RESPONSE_DELIVERED_HASH: "delivered_body_hash",
+    names.RESPONSE_DELIVERED_BYTES: "delivered_bytes",
+}
 
 
-def span_name(call: Call) -> str:
+def span_name(request: CallRequest) -> str:
     """The span's name as the conventions want it, such as `chat gpt-4o`; method and path for an API not known here."""
-    if call.api is None:
-        return f"{call.method} {call.path}"
-    return f"{_OPERATIONS[call.api]} {call.request_model}" if call.request_model else _OPERATIONS[call.api]
+    if request.api is None:
+        return f"{request.method} {request.path}"
+    return f"{_OPERATIONS[request.api]} {request.model}" if request.model else _OPERATIONS[request.api]
+
+
+def request_attributes(request: CallRequest) -> dict[str, Any]:
+    """The attributes of what was asked. What is None has none, here and below."""
+    attributes = _members(request, _REQUEST)
+    if request.api is not None:
+        attributes[names.OPERATION] = _OPERATIONS[request.api]
+        attributes[names.OPENAI_API] = request.api
+    if request.streamed:
+        attributes[names.REQUEST_STREAM] = True
+    if request.head:
+        attributes[names.REQUEST_HEAD] = _json_list(request.head)
+    return attributes
 
 
 def call_attributes(call: Call) -> dict[str, Any]:
-    """The attributes of a call's span. What is None has none."""
-    attributes: dict[str, Any] = {
+    """The attributes of a call's span, but for those of its request."""
+    attributes = {
+        **_members(call, _CALL),
+        **_members(call.usage, _USAGE),
+        **_members(call.timing, _TIMING),
         names.SPAN_KIND: names.CALL,
-        names.RUN_ID: call.run_id,
         names.SESSION_ID: call.run_id,
         names.USAGE_SOURCE: call.usage.source,
     }
-    for source, members in ((call, _PLAIN), (call.timing, _TIMING), (call.usage, _USAGE)):
-        for name, member in members.items():
-            value = getattr(source, member)
-            if value is not None:
-                attributes[name] = value
-    if call.api is not None:
-        attributes[names.OPERATION] = _OPERATIONS[call.api]
-        attributes[names.OPENAI_API] = call.api
-    sometimes = {
-        names.REQUEST_STREAM: call.streamed,
-        names.CALL_DISCARDED: call.discarded,
-        names.FINISH_REASONS: call.finish_reasons,
-    }
-    attributes.update({name: value for name, value in sometimes.items() if value})
-    for name, items in (
-        (names.REQUEST_HEAD, call.request_head),
-        (names.RESPONSE_HEAD, call.response_head),
-        (names.TOOL_CALLS, call.tool_calls),
-    ):
-        if items:
-            attributes[name] = _json_list(items)
+    if call.discarded:
+        attributes[names.CALL_DISCARDED] = True
+    response = call.response
+    if response is not None:
+        attributes.update(_members(response, _RESPONSE))
+        if response.finish_reasons:
+            attributes[names.FINISH_REASONS] = response.finish_reasons
+        if response.tool_calls:
+            attributes[names.TOOL_CALLS] = _json_list(response.tool_calls)
+        if response.head:
+            attributes[names.RESPONSE_HEAD] = _json_list(response.head)
     first_chunk = _time_to_first_chunk(call)
     if first_chunk is not None:
         attributes[names.TIME_TO_FIRST_CHUNK] = first_chunk
     return attributes
 
 
+def amendment_attributes(amendment: Amendment) -> dict[str, Any]:
+    """The attributes of a call's span that an amendment replaces."""
+    return _members(amendment, _AMENDMENT)
+
+
+def _members(source: object, members: Mapping[str, str]) -> dict[str, Any]:
+    return {name: value for name, member in members.items() if (value := getattr(source, member)) is not None}
+
+
 def _time_to_first_chunk(call: Call) -> float | None:
     """Seconds from the sending of a streamed request to the first chunk of its answer; None if there was none."""
-    if not call.streamed or call.timing.first_byte_in is None or call.timing.upstream_sent is None:
+    if not call.request.streamed or call.timing.first_byte_in is None or call.timing.upstream_sent is None:
         return None
     return (call.timing.first_byte_in - call.timing.upstream_sent) / _NANOSECONDS
 
@@ -146,37 +180,56 @@ def call_from_span(span: SpanRecord, *, ended: bool = True) -> Call:
     A span of another tool gives what it has: the rest is None.
     """
     attributes = span.attributes
-    members = {member: attributes.get(name) for name, member in _PLAIN.items()}
-    members["outcome"] = cast("Outcome", members["outcome"] or "completed")
-    members["method"] = members["method"] or "POST"
-    members["path"] = members["path"] or ""
-    # A span of a call that was announced only has its own id: the call's is its parent's.
+    own = _read(attributes, _CALL)
+    own["outcome"] = own["outcome"] or "completed"
+    own["run_id"] = own["run_id"] or attributes.get(names.SESSION_ID) or span.trace_id
     return Call(
-        **cast("dict[str, Any]", members),
-        run_id=attributes.get(names.RUN_ID) or attributes.get(names.SESSION_ID) or span.trace_id,
+        **own,
+        # The announcement has an id of its own: the call's is its parent's.
         span_id=span.span_id if ended else span.parent_id or span.span_id,
         discarded=attributes.get(names.CALL_DISCARDED, False),
-        streamed=attributes.get(names.REQUEST_STREAM, False),
-        finish_reasons=tuple(attributes.get(names.FINISH_REASONS, ())),
-        tool_calls=tuple(ToolCall(**item) for item in _parsed_list(attributes.get(names.TOOL_CALLS))),
+        request=_request(attributes),
+        response=_response(attributes) if ended else None,
         usage=_usage(attributes),
         timing=_timing(span, ended=ended),
-        request_head=tuple((name, value) for name, value in _parsed_list(attributes.get(names.REQUEST_HEAD))),
-        response_head=tuple((name, value) for name, value in _parsed_list(attributes.get(names.RESPONSE_HEAD))),
     )
 
 
+def _request(attributes: Mapping[str, Any]) -> CallRequest:
+    own = _read(attributes, _REQUEST)
+    own["method"] = own["method"] or "POST"
+    own["path"] = own["path"] or ""
+    head = _parsed_list(attributes.get(names.REQUEST_HEAD))
+    return CallRequest(**own, streamed=attributes.get(names.REQUEST_STREAM, False), head=tuple(map(tuple, head)))
+
+
+def _response(attributes: Mapping[str, Any]) -> CallResponse | None:
+    own = _read(attributes, _RESPONSE)
+    if all(value is None for value in own.values()):
+        return None
+    return CallResponse(
+        **own,
+        finish_reasons=tuple(attributes.get(names.FINISH_REASONS, ())),
+        tool_calls=tuple(ToolCall(**item) for item in _parsed_list(attributes.get(names.TOOL_CALLS))),
+        head=tuple(map(tuple, _parsed_list(attributes.get(names.RESPONSE_HEAD)))),
+    )
+
+
+def _read(attributes: Mapping[str, Any], members: Mapping[str, str]) -> dict[str, Any]:
+    return {member: attributes.get(name) for name, member in members.items()}
+
+
 def _usage(attributes: Mapping[str, Any]) -> Usage:
-    counts = {member: attributes.get(name) for name, member in _USAGE.items()}
+    counts = _read(attributes, _USAGE)
     told = counts["input_tokens"] is not None or counts["output_tokens"] is not None
-    source = attributes.get(names.USAGE_SOURCE) or ("provider" if told else "absent")
+    source: UsageSource = attributes.get(names.USAGE_SOURCE) or ("provider" if told else "absent")
     if source == "absent" and counts["reason"] is None:
         counts["reason"] = "the span has no usage"
-    return Usage(source=cast("UsageSource", source), **cast("dict[str, Any]", counts))
+    return Usage(source=source, **counts)
 
 
 def _timing(span: SpanRecord, *, ended: bool) -> Timing:
-    stamps = {member: span.attributes.get(name) for name, member in _TIMING.items()}
+    stamps = _read(span.attributes, _TIMING)
     seconds = span.attributes.get(names.TIME_TO_FIRST_CHUNK)
     if stamps["first_byte_in"] is None and seconds is not None:
         stamps["first_byte_in"] = round(seconds * _NANOSECONDS)

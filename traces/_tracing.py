@@ -2,17 +2,15 @@
 
 import hashlib
 import os
-from collections.abc import Set as AbstractSet
 from importlib.metadata import version
 from typing import Final
 
-from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, TraceFlags, Tracer
+from opentelemetry.trace import Tracer
 
 from . import _names as names
 from ._errors import StoreError
@@ -63,36 +61,13 @@ class _RunIds(IdGenerator):
 
 
 class _JournalProcessor(SpanProcessor):
-    """Writes each span to the journal as it ends, in the caller's thread, and announces some kinds as they begin.
+    """Writes each span to the journal as it ends, in the caller's thread.
 
     A processor and not an exporter: what a processor raises comes out of `span.end()`, an exporter's failure is swallowed.
     """
 
-    def __init__(self, journal: Journal, announced: AbstractSet[str]) -> None:
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._announced = announced
-        self._ids = RandomIdGenerator()
-
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002
-        attributes = span.attributes or {}
-        kind = attributes.get(names.SPAN_KIND)
-        if kind not in self._announced:
-            return
-        context = span.get_span_context()
-        announcement = ReadableSpan(
-            name=f"{kind}{names.START_SUFFIX}",
-            context=SpanContext(
-                context.trace_id, self._ids.generate_span_id(), is_remote=False, trace_flags=TraceFlags(1)
-            ),
-            parent=context,
-            resource=span.resource,
-            attributes={**attributes, names.SPAN_KIND: f"{kind}{names.START_SUFFIX}"},
-            start_time=span.start_time,
-            end_time=span.start_time,
-        )
-        stamp = self._journal.append(encode_span(announcement), announces_call=kind == names.CALL)
-        if kind == names.CALL and stamp is not None:
-            span.set_attribute(names.CALL_SEQUENCE, stamp.calls)
 
     def on_end(self, span: ReadableSpan) -> None:
         self._journal.append(encode_span(span))
@@ -121,13 +96,12 @@ def make_envelope() -> Envelope:
     return Envelope(_resource(), scope)
 
 
-def make_tracer(run_id: str, journal: Journal, announced: AbstractSet[str]) -> Tracer:
+def make_tracer(run_id: str, journal: Journal) -> Tracer:
     """A tracer that records every span of one run into its journal. The first span it starts is the run's own.
 
     Args:
         run_id: the run, which determines the trace.
         journal: where the spans go.
-        announced: kinds of spans that are also written when they begin.
 
     Raises:
         StoreError: the environment disables the SDK.
@@ -142,5 +116,5 @@ def make_tracer(run_id: str, journal: Journal, announced: AbstractSet[str]) -> T
         id_generator=_RunIds(run_id),
         span_limits=_UNLIMITED,
     )
-    provider.add_span_processor(_JournalProcessor(journal, announced))
+    provider.add_span_processor(_JournalProcessor(journal))
     return provider.get_tracer(names.SCOPE, version("tachograph"), names.SCHEMA_URL, _SCOPE_ATTRIBUTES)

@@ -1,0 +1,68 @@
+"""What can be told from the bytes of a request and of an answer, whatever the API. Each API has a module that reads it."""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..traces import ToolCall
+
+__all__ = ["Answer", "AnswerReader", "Question", "TokenCounts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a request asks for."""
+
+    api: str | None
+    """Name of the API, such as `chat_completions`; None if it is not known here."""
+    model: str | None = None
+    streamed: bool = False
+    parsed: Any = None
+    """The request's JSON; None if it is none."""
+    wants_usage_asked_for: bool = False
+    """It is a stream whose usage the upstream will not tell unless it is asked to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenCounts:
+    """Token counts as a provider tells them, brought to one meaning. None is 'not told'."""
+
+    input_tokens: int | None = None
+    """Cached ones included."""
+    output_tokens: int | None = None
+    """Reasoning included."""
+    cache_read_tokens: int | None = None
+    cache_creation_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What an answer says of itself."""
+
+    response_id: str | None = None
+    model: str | None = None
+    finish_reasons: tuple[str, ...] = ()
+    """One for each choice that told one, by the choice's index."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tokens: TokenCounts | None = None
+    """None if it told no usage."""
+    error_type: str | None = None
+    message: str | None = field(default=None, repr=False)
+
+
+class AnswerReader(Protocol):
+    """Reads an answer as it comes. It never raises for what it does not know."""
+
+    @property
+    def ended(self) -> bool:
+        """The terminal event has been seen: the agent will look no further."""
+
+    @property
+    def has_content(self) -> bool:
+        """Something has come that is content, and not a role, a comment or a ping."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes, decoded."""
+
+    def finish(self) -> Answer:
+        """What the answer said, all bytes having been fed."""

@@ -1,0 +1,116 @@
+"""The record of one call while it goes on: what is seen of it, and when that is put on disk."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+
+from ..traces import Amendment, OpenCall, Outcome
+from ._observation import Observation
+from ._runs import OpenRun
+
+__all__ = ["CallRecord"]
+
+_logger = logging.getLogger("tachograph.proxy")
+_FIRST_FAILURE = 400
+
+
+class CallRecord:
+    """Announces a call, ends it once, and amends it if more is learnt. No fault of the recording leaves it (law 1)."""
+
+    def __init__(self, run: OpenRun, observation: Observation, *, sync: bool) -> None:
+        """Take the run that the call belongs to; `sync`: what is on disk is to be safe against power loss."""
+        self._run = run
+        self._observation = observation
+        self._sync = sync
+        self._opened: OpenCall | None = None
+        self.ended = False
+        """The end is on disk."""
+
+    async def announce(self, body: bytes, sent: bytes | None) -> None:
+        """Put the request on disk: the agent's body, and the one that the upstream gets if it is another."""
+        observation = self._observation
+        with self._faults_logged():
+            self._keep_bodies(body, sent)
+            recording = self._run.recording
+            self._opened = recording.start_call(observation.request, observation.start_ns, observation.bodies_lost)
+            observation.sequence = self._opened.sequence
+            if self._sync:
+                await self._run.sync()
+
+    def hash_request(self) -> None:
+        """Work out what can wait until the upstream works: the canonical hash, and which attempt this is."""
+        with self._faults_logged():
+            self._observation.attempt = self._run.attempt(self._observation.hash_request())
+
+    def end(self, outcome: Outcome, message: str | None = None, *, discarded: bool = False) -> None:
+        """Put the end of the call on disk, if it is not there yet."""
+        if self.ended:
+            return
+        self.ended = True
+        observation = self._observation
+        with self._faults_logged():
+            if observation.has_response:
+                self._keep_response()
+            call = observation.end(outcome, time.perf_counter_ns(), message, discarded=discarded)
+            if self._opened is not None:
+                self._run.recording.end_call(self._opened, call)
+            failed = outcome != "completed" or (
+                call.response is not None and (call.response.status or 0) >= _FIRST_FAILURE
+            )
+            self._run.ended(call.request_hash, failed=failed)
+
+    async def complete(self) -> None:
+        """Put the end of a call on disk that ended well, if it is not there yet."""
+        if not self.ended:
+            self.end("completed")
+            if self._sync:
+                with self._faults_logged():
+                    await self._run.sync()
+
+    def amend(
+        self, *, outcome: Outcome | None = None, error_type: str | None = None, message: str | None = None
+    ) -> None:
+        """Put on disk what came after the end."""
+        observation = self._observation
+        with self._faults_logged():
+            self._keep_response()
+            amendment = Amendment(
+                at_ns=time.time_ns(),
+                outcome=outcome,
+                error_type=error_type,
+                message=message,
+                response_body_hash=observation.received_hash,
+                response_bytes=len(observation.body),
+                delivered_body_hash=observation.delivered_hash,
+                delivered_bytes=observation.delivered_bytes,
+            )
+            if self._opened is not None:
+                self._run.recording.amend_call(self._opened, amendment)
+
+    def _keep_bodies(self, body: bytes, sent: bytes | None) -> None:
+        try:
+            request, bodies = self._observation.request, self._run.recording.bodies
+            if request.body_hash is not None:
+                bodies.put_request(body, request.body_hash)
+            if sent is not None and request.sent_body_hash is not None:
+                bodies.put_request(sent, request.sent_body_hash)
+        except OSError as error:
+            self._lose_bodies(error)
+
+    def _keep_response(self) -> None:
+        try:
+            self._run.recording.bodies.put_response(self._observation.body, self._observation.received_hash)
+        except OSError as error:
+            self._lose_bodies(error)
+
+    def _lose_bodies(self, error: OSError) -> None:
+        self._observation.bodies_lost = error.strerror
+        _logger.error("run %s: bodies of a call could not be kept: %s", self._run.recording.run_id, error.strerror)
+
+    @contextlib.contextmanager
+    def _faults_logged(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception:  # whatever it is, the agent must not notice
+            _logger.exception("run %s: a call could not be recorded whole", self._run.recording.run_id)

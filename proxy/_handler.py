@@ -1,0 +1,188 @@
+"""What a request to the proxy is: which run, which question, which headers; then an exchange."""
+
+import hashlib
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+import orjson
+from aiohttp import web
+from multidict import CIMultiDict
+
+from ..traces import CallRequest, InputError, StoreError
+from ._answer import Question
+from ._call_record import CallRecord
+from ._decoding import BodyDecoder, DecodingError
+from ._exchange import Exchange, UpstreamUnreachableError
+from ._headers import KEY_HEADERS, RUN_HEADER, forwarded, presented_key, recorded_head, recorded_query
+from ._injection import UsageRemover, ask_for_usage
+from ._keys import PREFIX
+from ._observation import Observation, read_question, session_of
+from ._runs import OpenRun, OpenRuns, Target, WrongKeyError, split_target
+from ._settings import ProxySettings
+from ._upstream import Outgoing, Upstream
+
+__all__ = ["Handler"]
+
+_NOT_FOR_THE_UPSTREAM: Final = ("Host", RUN_HEADER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Incoming:
+    """A request as it came."""
+
+    request: web.BaseRequest
+    target: Target
+    run: OpenRun
+    body: bytes | None
+    question: Question
+    start_ns: int
+    """Unix time at which its head was in, nanoseconds."""
+    started: int
+    """The monotonic clock at that moment."""
+    read: int
+    """The monotonic clock when its body was in."""
+
+
+class Handler:
+    """Answers the requests of agents."""
+
+    def __init__(self, settings: ProxySettings, runs: OpenRuns, upstream: Upstream) -> None:
+        """Take what is shared by all requests."""
+        self._settings = settings
+        self._runs = runs
+        self._upstream = upstream
+        self._asks_for_usage = settings.usage == "inject"
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        start_ns, started = time.time_ns(), time.perf_counter_ns()
+        target = split_target(request.raw_path)
+        if target is None:
+            return _error(HTTPStatus.NOT_FOUND, "not_found", "tachograph serves /v1/… and /r/RUN/v1/…")
+        try:
+            run = self._runs.run_of(target, request.headers)
+        except WrongKeyError as error:
+            return _error(HTTPStatus.UNAUTHORIZED, "invalid_api_key", str(error))
+        except InputError as error:
+            return _error(HTTPStatus.BAD_REQUEST, "invalid_run", str(error))
+        except StoreError as error:
+            return _error(HTTPStatus.SERVICE_UNAVAILABLE, "cannot_record", str(error))
+        if run is None:
+            return _error(HTTPStatus.NOT_FOUND, "no_run", "name a run: /r/RUN/v1/…, a run key, or x-tachograph-run")
+        body = await _read_body(request)
+        incoming = _Incoming(
+            request=request,
+            target=target,
+            run=run,
+            body=body,
+            question=_question(request, target, body),
+            start_ns=start_ns,
+            started=started,
+            read=time.perf_counter_ns(),
+        )
+        try:
+            return await self._answer(incoming)
+        except UpstreamUnreachableError as error:
+            message = f"tachograph: no answer from the upstream {self._upstream.address.base}: {error}"
+            return _error(HTTPStatus.BAD_GATEWAY, "upstream_unreachable", message)
+
+    async def _answer(self, incoming: _Incoming) -> web.StreamResponse:
+        """Ask with the option for usage where it is missing, and if the upstream refuses that, once without it."""
+        question, request = incoming.question, incoming.request
+        if self._asks_for_usage and question.wants_usage_asked_for and "Content-Encoding" not in request.headers:
+            asking = ask_for_usage(incoming.body or b"", question.parsed)
+            response = await self._exchange(incoming, asking)
+            if response is not None:
+                return response
+            response = await self._exchange(incoming, None)
+            if response is not None and response.status < HTTPStatus.BAD_REQUEST:
+                self._asks_for_usage = False
+        else:
+            response = await self._exchange(incoming, None)
+        assert response is not None, "a request as the agent sent it is not refused for what was added"
+        return response
+
+    async def _exchange(self, incoming: _Incoming, asking: bytes | None) -> web.StreamResponse | None:
+        """One exchange; `asking`: the body that also asks for usage."""
+        request = self._recorded_request(incoming, asking)
+        run_id = incoming.run.recording.run_id
+        observation = Observation(run_id, request, incoming.question, incoming.start_ns, incoming.started)
+        observation.stamp("request_read", incoming.read)
+        record = CallRecord(incoming.run, observation, sync=self._settings.sync)
+        await record.announce(incoming.body or b"", asking)
+        remover = None if asking is None else UsageRemover()
+        exchange = Exchange(incoming.request, observation, record, remover)
+        return await exchange.relay(self._upstream, self._outgoing(incoming, asking))
+
+    def _recorded_request(self, incoming: _Incoming, asking: bytes | None) -> CallRequest:
+        body, question = incoming.body or b"", incoming.question
+        return CallRequest(
+            method=incoming.request.method,
+            path=incoming.target.path,
+            query=recorded_query(incoming.target.query),
+            server_address=self._upstream.address.host,
+            server_port=self._upstream.address.port,
+            api=question.api,
+            provider="openai" if question.api else None,
+            model=question.model,
+            streamed=question.streamed,
+            session_id=session_of(incoming.request.headers),
+            body_hash=hashlib.sha256(body).hexdigest(),
+            bytes=len(body),
+            sent_body_hash=None if asking is None else hashlib.sha256(asking).hexdigest(),
+            sent_bytes=None if asking is None else len(asking),
+            head=recorded_head(incoming.request.raw_headers),
+        )
+
+    def _outgoing(self, incoming: _Incoming, asking: bytes | None) -> Outgoing:
+        headers = forwarded(incoming.request.headers, _NOT_FOR_THE_UPSTREAM)
+        if asking is not None:
+            headers.popall("Content-Length", None)
+            # What is encoded cannot be cut; a stream that is not encoded is what nearly all upstreams send anyway.
+            headers["Accept-Encoding"] = "identity"
+        self._exchange_key(headers)
+        query = f"?{incoming.target.query}" if incoming.target.query else ""
+        return Outgoing(
+            method=incoming.request.method,
+            target=incoming.target.path.removeprefix("/v1") + query,
+            headers=headers,
+            body=incoming.body if asking is None else asking,
+            chunked="Content-Length" not in incoming.request.headers,
+        )
+
+    def _exchange_key(self, headers: CIMultiDict[str]) -> None:
+        """Put the upstream's key in the place of the agent's. A run key never goes up."""
+        key = self._settings.upstream_key
+        presented = [name for name in KEY_HEADERS if name in headers]
+        if key is not None:
+            for name in presented or ["Authorization"]:
+                headers[name] = f"Bearer {key}" if name == "Authorization" else key
+        elif (presented_key(headers) or "").startswith(PREFIX):
+            for name in presented:
+                del headers[name]
+
+
+def _question(request: web.BaseRequest, target: Target, body: bytes | None) -> Question:
+    encoding = request.headers.get("Content-Encoding", "")
+    try:
+        return read_question(request.method, target.path, BodyDecoder(encoding).feed(body or b""))
+    except DecodingError:
+        return read_question(request.method, target.path, b"")
+
+
+async def _read_body(request: web.BaseRequest) -> bytes | None:
+    """The request's body, None if it has none. Not by `request.read()`, which would keep it as long as the request."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+    if not request.body_exists:
+        return None
+    return await request.content.read()
+
+
+def _error(status: HTTPStatus, code: str, message: str) -> web.Response:
+    """An error in the shape of OpenAI's, so that every client can show it."""
+    error = {"message": message, "type": "tachograph_error", "param": None, "code": code}
+    return web.Response(status=status, body=orjson.dumps({"error": error}), content_type="application/json")

@@ -1,0 +1,183 @@
+"""The proxy as an object: start it, point agents at it, stop it."""
+
+import errno
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Final, Self
+
+from aiohttp import web
+
+from ..traces import ProxyError, RunRecording, RunStore, Seal, StoreError
+from ._handler import Handler
+from ._runs import OpenRuns
+from ._settings import ProxySettings
+from ._upstream import HEAD_LINE_LIMIT, Upstream
+
+__all__ = ["AgentEndpoint", "Proxy", "listen"]
+
+_BACKLOG: Final = 4096
+"""Connections that may wait to be accepted; the kernel's own limit cuts it. The default of 128 drops bursts."""
+_IDLE_CONNECTION: Final = 3600.0
+"""Seconds that an agent's connection is kept: longer than an agent thinks between two calls."""
+_HEADER_COUNT: Final = 1000
+_SHUTDOWN_GRACE: Final = 10.0
+"""Seconds that calls in flight have to end when the proxy stops."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentEndpoint:
+    """Where and with what key an agent reaches its model through the proxy."""
+
+    run_id: str
+    url: str
+    """Ends in `/v1`; names the run by its path."""
+    key: str = field(repr=False)
+    """The run key."""
+    recording: RunRecording
+    """The run, for spans of other kinds."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 finds a free one.
+
+    Raises:
+        ProxyError: the port is taken, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ProxyError(f"port {port} of {host} is taken; choose another --port, or 0 for a free one") from error
+        raise ProxyError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    listener.listen(_BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+class Proxy:
+    """A recording proxy inside a running event loop. `async with Proxy(settings) as proxy:` starts and stops it."""
+
+    def __init__(self, settings: ProxySettings, listener: socket.socket | None = None) -> None:
+        """Take the settings; `listener`: a socket that listens already, shared with other processes."""
+        self._settings = settings
+        self._listener = listener
+        self._upstream = Upstream(settings.upstream, settings.connect_timeout)
+        self._runs = OpenRuns(RunStore(settings.store), settings.default_run)
+        self._runner: web.ServerRunner | None = None
+        self._keys: dict[str, str] = {}
+
+    async def start(self) -> None:
+        """Look up the upstream, make the store, open the default run and listen.
+
+        Raises:
+            ProxyError: the upstream's host is not known, or the port is taken.
+            StoreError: the store cannot be written.
+        """
+        await self._upstream.start()
+        try:
+            _make_store(self._settings)
+            if self._settings.default_run is not None:
+                self._runs.open(self._settings.default_run)
+            if self._listener is None:
+                self._listener = listen(self._settings.host, self._settings.port)
+        except Exception:
+            await self._upstream.stop()
+            raise
+        server = web.Server(
+            Handler(self._settings, self._runs, self._upstream),
+            # An agent that hangs up ends its call at once, and with it the upstream's work.
+            handler_cancellation=True,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=_IDLE_CONNECTION,
+            max_line_size=HEAD_LINE_LIMIT,
+            max_field_size=HEAD_LINE_LIMIT,
+            max_headers=_HEADER_COUNT,
+        )
+        self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_GRACE)
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._listener, backlog=_BACKLOG).start()
+
+    async def stop(self) -> dict[str, Seal | None]:
+        """Stop listening, give calls in flight some seconds to end, close all runs.
+
+        Returns:
+            The seal of each run that was open; None for one that another process has open.
+
+        Raises:
+            StoreError: not all could be written; all runs are closed nevertheless.
+        """
+        if self._runner is not None:
+            await self._runner.cleanup()
+        await self._upstream.stop()
+        seals: dict[str, Seal | None] = {}
+        failures = []
+        for run_id in self._runs:
+            try:
+                seals[run_id] = self.close_run(run_id)
+            except StoreError as error:
+                failures.append(str(error))
+        if failures:
+            raise StoreError("\n".join(failures))
+        return seals
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        assert self._listener is not None, "start() comes first"
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    @property
+    def url(self) -> str:
+        """The endpoint of the default run; ends in `/v1`."""
+        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        return f"http://{host}:{self.port}/v1"
+
+    def open_run(self, run_id: str, attributes: Mapping[str, Any] | None = None) -> AgentEndpoint:
+        """Open a run and give it a key of its own.
+
+        Raises:
+            InputError: the run id cannot name a folder.
+            StoreError: the run cannot be written.
+        """
+        run = self._runs.open(run_id, attributes)
+        key = self._keys[run_id] = self._runs.keys.issue(run_id)
+        url = f"{self.url.removesuffix('/v1')}/r/{run_id}/v1"
+        return AgentEndpoint(run_id=run_id, url=url, key=key, recording=run.recording)
+
+    def close_run(self, run_id: str, status: str = "completed", error_type: str | None = None) -> Seal | None:
+        """Close a run, revoke its key, and seal it; None if it was not open, or another process has it open.
+
+        Raises:
+            StoreError: not all of it could be written.
+        """
+        key = self._keys.pop(run_id, None)
+        if key is not None:
+            self._runs.keys.revoke(key)
+        return self._runs.close(run_id, status, error_type)
+
+
+def _make_store(settings: ProxySettings) -> None:
+    try:
+        settings.store.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{settings.store}: cannot be made: {error.strerror}; choose another --store") from error
+    if not os.access(settings.store, os.W_OK | os.X_OK):
+        raise StoreError(f"{settings.store}: cannot be written; choose another --store")

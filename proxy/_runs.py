@@ -1,0 +1,126 @@
+"""Which run a call belongs to, and the runs that a proxy has open."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..traces import InputError, RunRecording, RunStore, Seal
+from ._group_commit import GroupCommit
+from ._headers import RUN_HEADER, presented_key
+from ._keys import PREFIX, RunKeys
+
+__all__ = ["OpenRun", "OpenRuns", "Target", "WrongKeyError", "split_target"]
+
+_TARGET: Final = re.compile(r"(?:/r/(?P<run>[^/?#]*))?(?P<path>/v1(?:/[^?#]*)?)(?:\?(?P<query>[^#]*))?")
+_REMEMBERED_FAILURES: Final = 256
+
+
+class WrongKeyError(InputError):
+    """The agent presents a run key that is not known, or no longer."""
+
+
+class Target:
+    """Where a request goes, as its first line says."""
+
+    __slots__ = ("path", "query", "run_id")
+
+    def __init__(self, run_id: str | None, path: str, query: str) -> None:
+        """Take the parts as they were on the wire."""
+        self.run_id = run_id
+        """From the path prefix `/r/RUN`; None without it."""
+        self.path = path
+        """Begins with `/v1`, percent-encoding untouched."""
+        self.query = query
+        """Without the question mark; empty if there is none."""
+
+
+def split_target(raw: str) -> Target | None:
+    """The parts of a request's target, `/v1/…` or `/r/RUN/v1/…`; None for any other."""
+    match = _TARGET.fullmatch(raw)
+    if match is None:
+        return None
+    return Target(match["run"], match["path"], match["query"] or "")
+
+
+class OpenRun:
+    """A run that this proxy records into."""
+
+    def __init__(self, recording: RunRecording) -> None:
+        """Take the run's recording."""
+        self.recording = recording
+        self.sync = GroupCommit(recording.sync)
+        self.calls_open = 0
+        self._failures: OrderedDict[str, int] = OrderedDict()
+
+    def attempt(self, request_hash: str | None) -> int | None:
+        """Which attempt at this request a call is, from 1; None for a request without a canonical hash."""
+        return None if request_hash is None else 1 + self._failures.get(request_hash, 0)
+
+    def ended(self, request_hash: str | None, *, failed: bool) -> None:
+        """Take note of how a call ended."""
+        if request_hash is None:
+            return
+        if failed:
+            self._failures[request_hash] = self._failures.get(request_hash, 0) + 1
+            self._failures.move_to_end(request_hash)
+            if len(self._failures) > _REMEMBERED_FAILURES:
+                self._failures.popitem(last=False)
+        else:
+            self._failures.pop(request_hash, None)
+
+
+class OpenRuns:
+    """The runs that a proxy has open, opened as calls name them."""
+
+    def __init__(self, store: RunStore, default_run: str | None) -> None:
+        """Take the store, and the run of calls that name none."""
+        self._store = store
+        self._default_run = default_run
+        self._open: dict[str, OpenRun] = {}
+        self.keys = RunKeys(store.folder)
+
+    def open(self, run_id: str, attributes: Mapping[str, Any] | None = None) -> OpenRun:
+        """The run by this id, opened if it is not yet.
+
+        Raises:
+            InputError: the run id cannot name a folder.
+            StoreError: the run cannot be written.
+        """
+        run = self._open.get(run_id)
+        if run is None:
+            run = self._open[run_id] = OpenRun(self._store.open_run(run_id, attributes))
+        return run
+
+    def run_of(self, target: Target, headers: Mapping[str, str]) -> OpenRun | None:
+        """The run that a request belongs to: by its path, else its key, else its header, else the default one.
+
+        None if nothing names a run and there is no default.
+
+        Raises:
+            InputError: the run id cannot name a folder.
+            StoreError: the run cannot be written.
+            WrongKeyError: it presents a run key that is not known.
+        """
+        run_id = target.run_id
+        if run_id is None:
+            key = presented_key(headers)
+            if key is not None and key.startswith(PREFIX):
+                run_id = self.keys.run_of(key)
+                if run_id is None:
+                    raise WrongKeyError("this run key is not known here, or its run has ended")
+        if run_id is None:
+            run_id = headers.get(RUN_HEADER, self._default_run)
+        return None if run_id is None else self.open(run_id)
+
+    def close(self, run_id: str, status: str, error_type: str | None = None) -> Seal | None:
+        """Close a run; None if it was not open here or another process has it open, too.
+
+        Raises:
+            StoreError: not all of it could be written.
+        """
+        run = self._open.pop(run_id, None)
+        return run.recording.close(status, error_type) if run else None
+
+    def __iter__(self) -> Any:
+        return iter(tuple(self._open))

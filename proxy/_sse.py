@@ -1,0 +1,54 @@
+"""Server-sent events, sans I/O: bytes in, whole events out (WHATWG HTML, section 9.2).
+
+Lines end in LF, CRLF or CR, and in nothing else: U+2028 inside JSON ends none, so `splitlines` would be wrong here.
+"""
+
+import re
+from typing import Final
+
+__all__ = ["EventSplitter", "event_data"]
+
+_BLANK_LINE: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
+_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_LONGEST_LINE_ENDS: Final = 4
+
+
+class EventSplitter:
+    """Cuts a stream into events, each with the blank line that ends it. Joined again, they are the stream."""
+
+    def __init__(self) -> None:
+        """Begin with an empty stream."""
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The events that these bytes complete."""
+        buffer = self._buffer
+        # What was searched before need not be searched again, but for line ends that were cut in two.
+        position = max(0, len(buffer) - _LONGEST_LINE_ENDS)
+        buffer += data
+        events, start = [], 0
+        while found := _BLANK_LINE.search(buffer, position):
+            position = found.end()
+            events.append(bytes(buffer[start:position]))
+            start = position
+        if start:
+            del buffer[:start]
+        return events
+
+    def begun(self, longest: int) -> bytes:
+        """The event that has begun and is not complete; empty if it is longer than this."""
+        return bytes(self._buffer) if len(self._buffer) <= longest else b""
+
+    def flush(self) -> bytes:
+        """The rest, at the end of the stream."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        return rest
+
+
+def event_data(event: bytes) -> bytes | None:
+    """The data of an event, its lines joined by LF; None if it has none (a comment, a ping)."""
+    lines = [line for line in _LINE_END.split(event) if line.startswith(b"data") and line[4:5] in (b":", b"")]
+    if not lines:
+        return None
+    return b"\n".join(line[5:].removeprefix(b" ") for line in lines)

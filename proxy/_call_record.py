@@ -80,8 +80,8 @@ class CallRecord:
                 outcome=outcome,
                 error_type=error_type,
                 message=message,
-                response_body_hash=observation.received_hash,
-                response_bytes=len(observation.body),
+                response_body_hash=observation.body.sha256,
+                response_bytes=observation.body.length,
                 delivered_body_hash=observation.delivered_hash,
                 delivered_bytes=observation.delivered_bytes,
             )
@@ -100,7 +100,7 @@ class CallRecord:
 
     def _keep_response(self) -> None:
         try:
-            self._run.recording.bodies.put_response(self._observation.body, self._observation.received_hash)
+            self._run.recording.bodies.put_response(self._observation.body)
         except OSError as error:
             self._lose_bodies(error)
 

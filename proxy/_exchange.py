@@ -6,6 +6,7 @@ see it (the terminal event, or the last byte).
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Final
 
 import aiohttp
@@ -17,7 +18,7 @@ from ._headers import forwarded
 from ._injection import UsageRemover
 from ._observation import Observation
 from ._response import RelayedResponse
-from ._upstream import Outgoing, Upstream
+from ._upstream import AnswerContext
 
 __all__ = ["Exchange", "UpstreamUnreachableError"]
 
@@ -41,16 +42,30 @@ class Exchange:
     """Relays one request and its answer, showing all that passes to the observation and its record."""
 
     def __init__(
-        self, request: web.BaseRequest, observation: Observation, record: CallRecord, remover: UsageRemover | None
+        self,
+        request: web.BaseRequest,
+        observation: Observation,
+        record: CallRecord,
+        remover: UsageRemover | None,
+        on_answered: Callable[[], None],
     ) -> None:
-        """Take the agent's request; `remover` takes out of the answer what the agent did not ask for."""
+        """Take the agent's request.
+
+        Args:
+            request: the agent's.
+            observation: is shown all that passes.
+            record: of the call, announced.
+            remover: takes out of the answer what the agent did not ask for; None if nothing was added to the request.
+            on_answered: called when the upstream has answered and will not be asked again.
+        """
         self._request = request
         self._observation = observation
         self._record = record
         self._remover = remover
+        self._on_answered = on_answered
         self._hashing = False
 
-    async def relay(self, upstream: Upstream, outgoing: Outgoing) -> web.StreamResponse | None:
+    async def relay(self, asking: AnswerContext) -> web.StreamResponse | None:
         """Ask the upstream and pass on its answer.
 
         Returns:
@@ -61,13 +76,14 @@ class Exchange:
             UpstreamUnreachableError: there is no answer; the call is recorded.
         """
         try:
-            async with upstream.send(outgoing, self._sent) as answer:
+            async with asking as answer:
                 self._observation.begin_response(
                     answer.status, answer.raw_headers, answer.headers, time.perf_counter_ns()
                 )
                 if self._remover is not None and answer.status in _REFUSALS:
                     await self._discard(answer)
                     return None
+                self._on_answered()
                 return await self._pass_on(answer)
         except asyncio.CancelledError:
             self._give_up()
@@ -86,7 +102,8 @@ class Exchange:
         self._record.end("upstream_unreachable", reason)
         return UpstreamUnreachableError(reason)
 
-    def _sent(self) -> None:
+    def sent(self) -> None:
+        """Take note that the request has been handed to the connection."""
         self._observation.stamp("upstream_sent", time.perf_counter_ns())
         if not self._hashing:
             # While the upstream works there is time for what nobody waits for.

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
 
@@ -28,9 +28,9 @@ __all__ = ["Handler"]
 _NOT_FOR_THE_UPSTREAM: Final = ("Host", RUN_HEADER)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Incoming:
-    """A request as it came."""
+    """A request as it came. Its body is let go of when it is answered: many streams are open at a time."""
 
     request: web.BaseRequest
     target: Target
@@ -43,6 +43,11 @@ class _Incoming:
     """The monotonic clock at that moment."""
     read: int
     """The monotonic clock when its body was in."""
+
+    def let_go(self) -> None:
+        """The request will not be sent again."""
+        self.body = None
+        self.question = replace(self.question, parsed=None)
 
 
 class Handler:
@@ -71,17 +76,7 @@ class Handler:
             return _error(HTTPStatus.SERVICE_UNAVAILABLE, "cannot_record", str(error))
         if run is None:
             return _error(HTTPStatus.NOT_FOUND, "no_run", "name a run: /r/RUN/v1/…, a run key, or x-tachograph-run")
-        body = await _read_body(request)
-        incoming = _Incoming(
-            request=request,
-            target=target,
-            run=run,
-            body=body,
-            question=_question(request, target, body),
-            start_ns=start_ns,
-            started=started,
-            read=time.perf_counter_ns(),
-        )
+        incoming = await _incoming(request, target, run, start_ns, started)
         try:
             return await self._answer(incoming)
         except UpstreamUnreachableError as error:
@@ -90,9 +85,8 @@ class Handler:
 
     async def _answer(self, incoming: _Incoming) -> web.StreamResponse:
         """Ask with the option for usage where it is missing, and if the upstream refuses that, once without it."""
-        question, request = incoming.question, incoming.request
-        if self._asks_for_usage and question.wants_usage_asked_for and "Content-Encoding" not in request.headers:
-            asking = ask_for_usage(incoming.body or b"", question.parsed)
+        asking = self._asking(incoming)
+        if asking is not None:
             response = await self._exchange(incoming, asking)
             if response is not None:
                 return response
@@ -104,17 +98,28 @@ class Handler:
         assert response is not None, "a request as the agent sent it is not refused for what was added"
         return response
 
+    def _asking(self, incoming: _Incoming) -> bytes | None:
+        """The request with the option for usage; None if it has it, needs none, or is not to be changed."""
+        if not self._asks_for_usage or not incoming.question.wants_usage_asked_for:
+            return None
+        if incoming.body is None or "Content-Encoding" in incoming.request.headers:
+            return None
+        return ask_for_usage(incoming.body, incoming.question.parsed)
+
     async def _exchange(self, incoming: _Incoming, asking: bytes | None) -> web.StreamResponse | None:
         """One exchange; `asking`: the body that also asks for usage."""
         request = self._recorded_request(incoming, asking)
         run_id = incoming.run.recording.run_id
-        observation = Observation(run_id, request, incoming.question, incoming.start_ns, incoming.started)
+        response_body = incoming.run.recording.bodies.new_response()
+        observation = Observation(
+            run_id, request, incoming.question, response_body, start_ns=incoming.start_ns, started=incoming.started
+        )
         observation.stamp("request_read", incoming.read)
         record = CallRecord(incoming.run, observation, sync=self._settings.sync)
         await record.announce(incoming.body or b"", asking)
         remover = None if asking is None else UsageRemover()
-        exchange = Exchange(incoming.request, observation, record, remover)
-        return await exchange.relay(self._upstream, self._outgoing(incoming, asking))
+        exchange = Exchange(incoming.request, observation, record, remover, incoming.let_go)
+        return await exchange.relay(self._upstream.send(self._outgoing(incoming, asking), exchange.sent))
 
     def _recorded_request(self, incoming: _Incoming, asking: bytes | None) -> CallRequest:
         body, question = incoming.body or b"", incoming.question
@@ -162,6 +167,20 @@ class Handler:
         elif (presented_key(headers) or "").startswith(PREFIX):
             for name in presented:
                 del headers[name]
+
+
+async def _incoming(request: web.BaseRequest, target: Target, run: OpenRun, start_ns: int, started: int) -> _Incoming:
+    body = await _read_body(request)
+    return _Incoming(
+        request=request,
+        target=target,
+        run=run,
+        body=body,
+        question=_question(request, target, body),
+        start_ns=start_ns,
+        started=started,
+        read=time.perf_counter_ns(),
+    )
 
 
 def _question(request: web.BaseRequest, target: Target, body: bytes | None) -> Question:

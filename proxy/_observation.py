@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ..traces import Call, CallRequest, CallResponse, Outcome, Timing, Usage, canonical_request_hash
+from ..traces import Call, CallRequest, CallResponse, GrowingBody, Outcome, Timing, Usage, canonical_request_hash
 from . import _chat_completions as chat_completions
 from ._answer import Answer, AnswerReader, Question
 from ._decoding import BodyDecoder, DecodingError
@@ -45,20 +45,25 @@ def read_question(method: str, path: str, body: bytes) -> Question:
 class Observation:
     """Follows one exchange."""
 
-    def __init__(self, run_id: str, request: CallRequest, question: Question, start_ns: int, started: int) -> None:
+    def __init__(
+        self, run_id: str, request: CallRequest, question: Question, body: GrowingBody, *, start_ns: int, started: int
+    ) -> None:
         """Take the request.
 
         Args:
             run_id: the run that the call belongs to.
             request: what is recorded of it.
             question: what it asks for.
+            body: empty, to be filled with the response.
             start_ns: Unix time at which its head was in, nanoseconds.
             started: the monotonic clock at that moment; all other moments are by the same clock.
         """
         self.request = request
         self.start_ns = start_ns
         self._run_id = run_id
-        self._question = question
+        self._api = question.api
+        self._streamed = question.streamed
+        self._parsed = question.parsed
         self._started = started
         self._stamps: dict[str, int] = {}
         self._status: int | None = None
@@ -67,14 +72,13 @@ class Observation:
         self._decoder: BodyDecoder | None = None
         self._reader: AnswerReader | None = None
         self._unreadable: str | None = None
-        self._received = hashlib.sha256()
         self._delivered = hashlib.sha256() if request.sent_body_hash else None
         self._delivered_bytes = 0
         self._chunks = 0
         self._largest_gap: int | None = None
         self._last_chunk = 0
         self._request_hash: str | None = None
-        self.body = bytearray()
+        self.body = body
         """The response's body so far, as received."""
         self.attempt: int | None = None
         self.sequence: int | None = None
@@ -86,8 +90,9 @@ class Observation:
 
     def hash_request(self) -> str | None:
         """The canonical request hash. Costs time that is best spent while the upstream works."""
-        if self._request_hash is None:
-            self._request_hash = canonical_request_hash(self._question.parsed)
+        if self._parsed is not None:
+            self._request_hash = canonical_request_hash(self._parsed)
+            self._parsed = None
         return self._request_hash
 
     def begin_response(self, status: int, head: Head, headers: Mapping[str, str], now: int) -> None:
@@ -96,7 +101,7 @@ class Observation:
         self._status, self._response_head = status, head
         self._request_id = _first(headers, _REQUEST_ID_HEADERS)
         is_stream = headers.get("Content-Type", "").lower().startswith("text/event-stream")
-        make_reader = (_STREAM_READERS if is_stream else _WHOLE_READERS).get(self._question.api)
+        make_reader = (_STREAM_READERS if is_stream else _WHOLE_READERS).get(self._api)
         if make_reader is None:
             return
         self._reader = make_reader()
@@ -115,8 +120,7 @@ class Observation:
             self.stamp("first_byte_in", now)
         self._last_chunk = now
         self._chunks += 1
-        self._received.update(chunk)
-        self.body += chunk
+        self.body.add(chunk)
         if self._reader is not None:
             self._read(chunk, now)
 
@@ -161,19 +165,13 @@ class Observation:
     @property
     def delivered_hash(self) -> str | None:
         """Hex sha256 of what went to the agent so far, if it is not what was received; else None."""
-        if self._delivered is None or self._delivered.digest() == self._received.digest():
-            return None
-        return self._delivered.hexdigest()
+        delivered = self._delivered.hexdigest() if self._delivered is not None else self.body.sha256
+        return delivered if delivered != self.body.sha256 else None
 
     @property
     def has_response(self) -> bool:
         """Whether the head of a response has come."""
         return self._status is not None
-
-    @property
-    def received_hash(self) -> str:
-        """Hex sha256 of the response's body so far."""
-        return self._received.hexdigest()
 
     def end(self, outcome: Outcome, now: int, message: str | None = None, *, discarded: bool = False) -> Call:
         """The call as it ended.
@@ -186,7 +184,7 @@ class Observation:
         """
         answer = self._finish_reading()
         whole = outcome == "completed"
-        if whole and self._question.streamed and self._status == 200 and not self._has_end(answer):  # noqa: PLR2004
+        if whole and self._streamed and self._status == 200 and not self._has_end(answer):  # noqa: PLR2004
             outcome, message = "upstream_cut", "the stream ended without its terminal event"
         error_type, said = _BROKEN.get(outcome, (answer.error_type, answer.message))
         if error_type is None and (self._status or 0) >= _FIRST_ERROR_STATUS:
@@ -235,7 +233,7 @@ class Observation:
         )
 
     def _response(self, answer: Answer, *, broken: bool) -> CallResponse:
-        cut_short = broken and self._question.streamed
+        cut_short = broken and self._streamed
         return CallResponse(
             status=self._status,
             model=answer.model,
@@ -243,8 +241,8 @@ class Observation:
             upstream_request_id=self._request_id,
             finish_reasons=(*answer.finish_reasons, "error") if cut_short else answer.finish_reasons,
             tool_calls=answer.tool_calls,
-            body_hash=self._received.hexdigest(),
-            bytes=len(self.body),
+            body_hash=self.body.sha256,
+            bytes=self.body.length,
             delivered_body_hash=self.delivered_hash,
             delivered_bytes=self._delivered_bytes,
             head=recorded_head(self._response_head),
@@ -264,7 +262,7 @@ class Observation:
         )
 
     def _why_no_usage(self) -> str:
-        if self._question.api is None:
+        if self._api is None:
             return "an API that is not read"
         if self._unreadable:
             return self._unreadable

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Final
@@ -14,7 +15,10 @@ from yarl import URL
 from ..traces import ProxyError
 from ._settings import UpstreamAddress
 
-__all__ = ["HEAD_LINE_LIMIT", "Outgoing", "Upstream"]
+__all__ = ["HEAD_LINE_LIMIT", "AnswerContext", "Outgoing", "Upstream"]
+
+AnswerContext = AbstractAsyncContextManager[aiohttp.ClientResponse]
+"""Entered, it sends a request and gives the response as soon as its head is in."""
 
 HEAD_LINE_LIMIT: Final = 64 * 1024
 """Bytes of one header line, both ways. aiohttp's 8 KiB is less than some agents' beta lists and trace headers."""
@@ -75,7 +79,7 @@ class Upstream:
             trace_configs=[_tell_when_sent()],
         )
 
-    def send(self, outgoing: Outgoing, on_sent: Callable[[], None]) -> "aiohttp.client._RequestContextManager":
+    def send(self, outgoing: Outgoing, on_sent: Callable[[], None]) -> AnswerContext:
         """Send a request: an async context manager that gives the response as soon as its head is in.
 
         Args:

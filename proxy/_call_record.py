@@ -12,7 +12,6 @@ from ._runs import OpenRun
 __all__ = ["CallRecord"]
 
 _logger = logging.getLogger("tachograph.proxy")
-_FIRST_FAILURE = 400
 
 
 class CallRecord:
@@ -55,10 +54,7 @@ class CallRecord:
             call = observation.end(outcome, time.perf_counter_ns(), message, discarded=discarded)
             if self._opened is not None:
                 self._run.recording.end_call(self._opened, call)
-            failed = outcome != "completed" or (
-                call.response is not None and (call.response.status or 0) >= _FIRST_FAILURE
-            )
-            self._run.ended(call.request_hash, failed=failed)
+            self._run.ended(call)
 
     async def complete(self) -> None:
         """Put the end of a call on disk that ended well, if it is not there yet."""

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from ..traces import ProxyError, RunRecording, RunStore, Seal, StoreError
 from ._handler import Handler
-from ._runs import OpenRuns
+from ._runs import OpenRuns, Tally
 from ._settings import ProxySettings
 from ._upstream import HEAD_LINE_LIMIT, Upstream
 
@@ -38,6 +38,8 @@ class AgentEndpoint:
     """The run key."""
     recording: RunRecording
     """The run, for spans of other kinds."""
+    tally: Tally
+    """What the run has come to so far; changes while it goes on."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -160,7 +162,7 @@ class Proxy:
         run = self._runs.open(run_id, attributes)
         key = self._keys[run_id] = self._runs.keys.issue(run_id)
         url = f"{self.url.removesuffix('/v1')}/r/{run_id}/v1"
-        return AgentEndpoint(run_id=run_id, url=url, key=key, recording=run.recording)
+        return AgentEndpoint(run_id=run_id, url=url, key=key, recording=run.recording, tally=run.tally)
 
     def close_run(self, run_id: str, status: str = "completed", error_type: str | None = None) -> Seal | None:
         """Close a run, revoke its key, and seal it; None if it was not open, or another process has it open.

@@ -3,17 +3,19 @@
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from ..traces import InputError, RunRecording, RunStore, Seal
+from ..traces import Call, InputError, RunRecording, RunStore, Seal
 from ._group_commit import GroupCommit
 from ._headers import RUN_HEADER, presented_key
 from ._keys import PREFIX, RunKeys
 
-__all__ = ["OpenRun", "OpenRuns", "Target", "WrongKeyError", "split_target"]
+__all__ = ["OpenRun", "OpenRuns", "Tally", "Target", "WrongKeyError", "split_target"]
 
 _TARGET: Final = re.compile(r"(?:/r/(?P<run>[^/?#]*))?(?P<path>/v1(?:/[^?#]*)?)(?:\?(?P<query>[^#]*))?")
 _REMEMBERED_FAILURES: Final = 256
+_FIRST_FAILURE: Final = 400
 
 
 class WrongKeyError(InputError):
@@ -43,6 +45,15 @@ def split_target(raw: str) -> Target | None:
     return Target(match["run"], match["path"], match["query"] or "")
 
 
+@dataclass(slots=True)
+class Tally:
+    """What a run has come to so far, for people who watch it. Tokens are of the calls that told any."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
 class OpenRun:
     """A run that this proxy records into."""
 
@@ -50,15 +61,21 @@ class OpenRun:
         """Take the run's recording."""
         self.recording = recording
         self.sync = GroupCommit(recording.sync)
-        self.calls_open = 0
+        self.tally = Tally()
         self._failures: OrderedDict[str, int] = OrderedDict()
 
     def attempt(self, request_hash: str | None) -> int | None:
         """Which attempt at this request a call is, from 1; None for a request without a canonical hash."""
         return None if request_hash is None else 1 + self._failures.get(request_hash, 0)
 
-    def ended(self, request_hash: str | None, *, failed: bool) -> None:
+    def ended(self, call: Call) -> None:
         """Take note of how a call ended."""
+        self.tally.calls += 1
+        self.tally.input_tokens += call.usage.input_tokens or 0
+        self.tally.output_tokens += call.usage.output_tokens or 0
+        status = call.response.status if call.response else None
+        failed = call.outcome != "completed" or (status or 0) >= _FIRST_FAILURE
+        request_hash = call.request_hash
         if request_hash is None:
             return
         if failed:

@@ -4,10 +4,12 @@ from ._bodies import BodyReader, GrowingBody
 from ._call import Amendment, Call, CallRequest, CallResponse, Outcome, Timing, ToolCall, Usage, UsageSource
 from ._canonical import VOLATILE_MEMBERS, canonical_json, canonical_request_hash
 from ._errors import InputError, LaunchError, ProxyError, StoreError, TachographError
+from ._follow import JournalFollower
 from ._otlp import SpanRecord
 from ._reader import Run, is_live, read_calls, read_run, read_spans
 from ._recording import OpenCall, RunRecording
 from ._seal import Seal, Survey, Verification, survey, verify
+from ._span import call_from_span, is_call
 from ._store import RunStore, check_run_id, new_run_id
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "CallResponse",
     "GrowingBody",
     "InputError",
+    "JournalFollower",
     "LaunchError",
     "OpenCall",
     "Outcome",
@@ -36,9 +39,11 @@ __all__ = [
     "Usage",
     "UsageSource",
     "Verification",
+    "call_from_span",
     "canonical_json",
     "canonical_request_hash",
     "check_run_id",
+    "is_call",
     "is_live",
     "new_run_id",
     "read_calls",

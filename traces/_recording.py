@@ -83,6 +83,8 @@ class RunRecording:
             self._announce(names.RUN, root, known)
         self.context = set_span_in_context(root, Context())
         """The run's span as a parent for others."""
+        self.calls_below = self.context
+        """The parent of calls: the run's span, or that of the agent that makes them."""
 
     def _known(self, kind: str) -> dict[str, str]:
         return {names.SPAN_KIND: kind, names.RUN_ID: self.run_id, names.SESSION_ID: self.run_id}
@@ -102,7 +104,7 @@ class RunRecording:
         """
         # The span gets its attributes when it ends: the SDK would check and copy them twice.
         span = self._tracer.start_span(
-            span_name(request), context=self.context, kind=SpanKind.CLIENT, start_time=start_ns
+            span_name(request), context=self.calls_below, kind=SpanKind.CLIENT, start_time=start_ns
         )
         assert isinstance(span, Span)
         attributes = request_attributes(request)
@@ -153,6 +155,20 @@ class RunRecording:
             yield span
         finally:
             span.end(end_time=start_ns)
+
+    def keep(self, content: bytes) -> str:
+        """Store bytes that belong to the run, such as a check's output; gives their hex sha256.
+
+        Raises:
+            StoreError: they cannot be stored.
+        """
+        body = self.bodies.new_response()
+        body.add(content)
+        try:
+            self.bodies.put_response(body)
+        except OSError as error:
+            raise StoreError(f"{self.folder}: cannot be written: {error.strerror}") from error
+        return body.sha256
 
     def sync(self) -> None:
         """Wait until all that was recorded is safe against power loss. Bodies first: lines name them."""

@@ -24,7 +24,6 @@ _BODIES: Final = (
     names.REQUEST_BODY_HASH,
     names.REQUEST_SENT_HASH,
     names.RESPONSE_BODY_HASH,
-    names.RESPONSE_DELIVERED_HASH,
 )
 
 

@@ -1,0 +1,176 @@
+"""The command line: what each command is called with, and how errors leave it."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from ..traces import TachographError
+from . import _run_command, _serve_command, _show_commands
+
+__all__ = ["main"]
+
+_INTERRUPTED: Final = 130
+"""What shells say of a program that Ctrl-C ended."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit code: 0 well, 1 a check or a verification failed, 2 and more by kind of error."""
+    logging.basicConfig(format="tachograph: %(message)s", level=logging.WARNING)
+    options = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except TachographError as error:
+        print(f"tachograph: {error}", file=sys.stderr)
+        return error.exit_code
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does: that is no error, and Python must not find it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tachograph",
+        description="The sealed instrument between a coding agent and its model: records every call, and scores the trip.",
+    )
+    parser.add_argument("--version", action="version", version=f"tachograph {version('tachograph')}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_run(commands)
+    _add_runs(commands)
+    _add_calls(commands)
+    _add_verify(commands)
+    _add_body(commands)
+    _add_key(commands)
+    return parser
+
+
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _add_serve(commands: _Commands) -> None:
+    serve = commands.add_parser("serve", help="a recording proxy that any agent can be pointed at")
+    _add_upstream(serve)
+    _add_store(serve)
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    serve.add_argument("--port", type=_port, default=8377, help="default: 8377; 0 finds a free one")
+    serve.add_argument(
+        "--workers", type=_positive, default=1, metavar="N", help="processes on the one port (default: 1)"
+    )
+    serve.add_argument("--run", metavar="RUN", help="the run of calls that name none (default: a new one)")
+    serve.set_defaults(command=_serve_command.serve)
+
+
+def _add_run(commands: _Commands) -> None:
+    run = commands.add_parser(
+        "run",
+        help="an agent at a task, recorded whole and checked",
+        usage="tachograph run --task TASK --upstream URL [--model M] (--agent NAME | -- COMMAND …)",
+        epilog="COMMAND may hold {prompt}, {model}, {base_url}, {key}, {workdir} and {home}.",
+    )
+    run.add_argument("--task", type=Path, required=True, help="folder with task.toml and workdir/")
+    run.add_argument("--agent", help="an agent known by name, or a .toml file that describes one")
+    run.add_argument(
+        "--model", help="the model's name, as the upstream knows it (default with --upstream local: its own)"
+    )
+    run.add_argument(
+        "--attempts", type=_positive, default=1, metavar="N", help="runs, one after the other (default: 1)"
+    )
+    run.add_argument(
+        "--sweep", default="local", help="name of the matrix of runs that this belongs to (default: local)"
+    )
+    run.add_argument("--keep", type=Path, metavar="DIR", help="work in DIR and leave it (default: a temporary folder)")
+    run.add_argument("--json", action="store_true", help="print the result as JSON")
+    _add_upstream(run)
+    _add_store(run)
+    run.add_argument("agent_command", nargs="*", metavar="COMMAND", help="any command line, after --")
+    run.set_defaults(command=_run_command.run)
+
+
+def _add_upstream(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--upstream", required=True, metavar="URL", help="the model's endpoint, ending in /v1, or: local"
+    )
+    parser.add_argument(
+        "--key-file",
+        type=Path,
+        metavar="FILE",
+        help="the upstream's key (default: TACHOGRAPH_UPSTREAM_KEY, else OPENAI_API_KEY)",
+    )
+    parser.add_argument(
+        "--usage",
+        choices=("inject", "observe"),
+        default="inject",
+        help="ask for the token usage of streams whose agent did not (default), or change nothing at all",
+    )
+    parser.add_argument("--sync", action="store_true", help="make each call safe against power loss, too")
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--store", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs (default: runs)"
+    )
+
+
+def _add_runs(commands: _Commands) -> None:
+    runs = commands.add_parser("runs", help="the recorded runs")
+    _add_store(runs)
+    runs.add_argument("--json", action="store_true", help="print JSON")
+    runs.set_defaults(command=_show_commands.runs)
+
+
+def _add_calls(commands: _Commands) -> None:
+    calls = commands.add_parser("calls", help="the calls of a run")
+    _add_which_run(calls)
+    calls.add_argument("--follow", action="store_true", help="go on as calls end, until the run does")
+    calls.add_argument("--json", action="store_true", help="print JSON, a call a line")
+    calls.set_defaults(command=_show_commands.calls)
+
+
+def _add_verify(commands: _Commands) -> None:
+    verify = commands.add_parser("verify", help="whether a run is sealed, open, or what is missing or altered in it")
+    _add_which_run(verify)
+    verify.add_argument("--json", action="store_true", help="print JSON")
+    verify.set_defaults(command=_show_commands.verify)
+
+
+def _add_body(commands: _Commands) -> None:
+    body = commands.add_parser("body", help="a recorded body, byte for byte")
+    _add_which_run(body)
+    body.add_argument("hash", help="its sha256, or the beginning of it")
+    body.set_defaults(command=_show_commands.body)
+
+
+def _add_key(commands: _Commands) -> None:
+    key = commands.add_parser("key", help="a new run key: what an agent gets in the place of the upstream's")
+    key.add_argument("run", metavar="RUN", help="the run that calls with this key belong to")
+    _add_store(key)
+    key.set_defaults(command=_serve_command.key)
+
+
+def _add_which_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="a run's id or the beginning of it, or its folder")
+    _add_store(parser)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"{port} is no port: 0 to 65535")
+    return port
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} must be 1 or more")
+    return number

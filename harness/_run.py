@@ -1,0 +1,213 @@
+"""One run: prepare a fresh place, launch the agent through the proxy, check what it did, close the record."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import Span
+from opentelemetry.trace import Status, StatusCode, set_span_in_context
+
+from ..proxy import AgentEndpoint, Proxy
+from ..traces import Seal, TachographError, new_run_id
+from ._agent import Agent, Launch, command_line, environment, prepare_home
+from ._check import CheckOutcome, run_check, run_setup
+from ._task import Task, require_tools
+from ._terminal import Command, Outcome, run_in_terminal
+from ._workdir import copy_workdir
+
+__all__ = ["Assignment", "Phase", "RunReport", "run_once"]
+
+Phase = Literal["prepare", "agent", "check", "close"]
+RunStatus = Literal["completed", "timeout", "aborted", "failed"]
+_ERROR: Final = "error.type"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Who is to do what."""
+
+    task: Task
+    agent: Agent
+    model: str
+    sweep: str
+    """The matrix of runs that this one belongs to."""
+    attempt: int
+    """From 1."""
+    keep: Path | None = None
+    """The folder to work in, which stays; None: a temporary one, which does not."""
+
+    @property
+    def cell(self) -> str:
+        """`sweep/agent/model/task#runN`."""
+        return f"{self.sweep}/{self.agent.name}/{self.model}/{self.task.id}#run{self.attempt}"
+
+    def attributes(self) -> dict[str, Any]:
+        """What the run's span says from the start."""
+        return {
+            "tachograph.cell.id": self.cell,
+            "tachograph.sweep.id": self.sweep,
+            "tachograph.run.attempt": self.attempt,
+            "tachograph.task.id": self.task.id,
+            "tachograph.task.category": self.task.category,
+            "tachograph.task.hash": self.task.hash,
+            "tachograph.agent.name": self.agent.name,
+            "tachograph.agent.argv": self.agent.argv,
+            "tachograph.model": self.model,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """How a run ended."""
+
+    run_id: str
+    status: RunStatus
+    agent: Outcome
+    check: CheckOutcome
+    seal: Seal | None
+    """None if another process has the run open."""
+
+
+async def run_once(proxy: Proxy, assignment: Assignment, watch: Callable[[Phase, AgentEndpoint], None]) -> RunReport:
+    """Drive one run from its preparation to its seal.
+
+    Cancelling it ends the agent and leaves a complete record of an aborted run; CancelledError goes on after that.
+
+    Args:
+        proxy: started.
+        assignment: who is to do what.
+        watch: told of each phase as it begins.
+
+    Raises:
+        InputError: the task needs a tool that is not there, or its workdir cannot be copied. Nothing has been recorded.
+        LaunchError: the agent, the setup or the check cannot be started. The run is recorded as `failed`.
+        StoreError: the record cannot be written.
+    """
+    require_tools(assignment.task)
+    run_id = new_run_id(f"{assignment.task.id}-{assignment.agent.name}")
+    with _place(assignment.keep) as place:
+        copy_workdir(assignment.task.workdir, place / "workdir")
+        endpoint = proxy.open_run(run_id, assignment.attributes())
+        try:
+            agent, check = await _drive(assignment, endpoint, place, watch)
+        except asyncio.CancelledError:
+            proxy.close_run(run_id, "aborted", "aborted")
+            raise
+        except TachographError as error:
+            proxy.close_run(run_id, "failed", type(error).__name__)
+            raise
+        watch("close", endpoint)
+        status: RunStatus = "timeout" if agent.timed_out else "completed"
+        seal = proxy.close_run(run_id, status)
+    return RunReport(run_id=run_id, status=status, agent=agent, check=check, seal=seal)
+
+
+async def _drive(
+    assignment: Assignment, endpoint: AgentEndpoint, place: Path, watch: Callable[[Phase, AgentEndpoint], None]
+) -> tuple[Outcome, CheckOutcome]:
+    launch = _launch(assignment, endpoint, place)
+    env = environment(assignment.agent, launch)
+    watch("prepare", endpoint)
+    prepare_home(assignment.agent, launch)
+    await run_setup(assignment.task, launch.workdir, env)
+    watch("agent", endpoint)
+    outcome = await _run_agent(assignment, launch, endpoint, env)
+    watch("check", endpoint)
+    return outcome, await _run_check(assignment.task, launch.workdir, endpoint, env)
+
+
+def _launch(assignment: Assignment, endpoint: AgentEndpoint, place: Path) -> Launch:
+    home, temporary = place / "home", place / "tmp"
+    home.mkdir()
+    temporary.mkdir()
+    return Launch(
+        prompt=assignment.task.prompt.strip(),
+        model=assignment.model,
+        base_url=endpoint.url,
+        key=endpoint.key,
+        workdir=place / "workdir",
+        home=home,
+        temporary=temporary,
+        run_id=endpoint.run_id,
+    )
+
+
+async def _run_agent(assignment: Assignment, launch: Launch, endpoint: AgentEndpoint, env: dict[str, str]) -> Outcome:
+    recording, agent = endpoint.recording, assignment.agent
+    attributes = {
+        "gen_ai.operation.name": "invoke_agent",
+        "gen_ai.agent.name": agent.name,
+        "process.executable.name": Path(agent.argv[0]).name,
+    }
+    with recording.span("agent", f"invoke_agent {agent.name}", attributes=attributes) as span:
+        recording.calls_below = set_span_in_context(span, Context())
+        try:
+            return await run_in_terminal(
+                Command(
+                    argv=tuple(command_line(agent, launch)),
+                    cwd=launch.workdir,
+                    env=env,
+                    timeout=assignment.task.timeout,
+                ),
+                cast=recording.folder / "terminal.cast",
+                on_end=lambda outcome: _tell_outcome(span, outcome),
+            )
+        finally:
+            recording.calls_below = recording.context
+
+
+def _tell_outcome(span: Span, outcome: Outcome) -> None:
+    """How the agent's process ended. A process without an exit code was ended by a signal, whose number is negated."""
+    code = outcome.exit_code if outcome.exit_code is not None else -(outcome.signal or 0)
+    reasons = {"aborted": outcome.aborted, "timeout": outcome.timed_out, "signal": outcome.signal is not None}
+    error_type = next((name for name, holds in reasons.items() if holds), "exit_nonzero" if code else None)
+    span.set_attributes(
+        {
+            "process.exit.code": code,
+            "tachograph.agent.timed_out": outcome.timed_out,
+            "tachograph.agent.output_bytes": outcome.output_bytes,
+            "tachograph.agent.active_ns": outcome.duration_ns,
+        }
+    )
+    if error_type is not None:
+        span.set_attribute(_ERROR, error_type)
+        span.set_status(Status(StatusCode.ERROR, error_type))
+
+
+async def _run_check(task: Task, workdir: Path, endpoint: AgentEndpoint, env: dict[str, str]) -> CheckOutcome:
+    recording = endpoint.recording
+    attributes = {"tachograph.check.command": task.check_command, "openinference.span.kind": "EVALUATOR"}
+    with recording.span("check", f"check {task.id}", attributes=attributes) as span:
+        # The check is the task's: it gets no endpoint and no key.
+        own = {name: value for name, value in env.items() if not name.endswith(("_API_KEY", "_BASE_URL", "_API_BASE"))}
+        outcome = await run_check(task, workdir, own)
+        span.set_attributes(
+            {
+                "test.suite.name": task.id,
+                "test.suite.run.status": "timed_out"
+                if outcome.timed_out
+                else "success"
+                if outcome.passed
+                else "failure",
+                "process.exit.code": outcome.exit_code if outcome.exit_code is not None else -(outcome.signal or 0),
+                "tachograph.check.passed": outcome.passed,
+                "tachograph.check.stdout": recording.keep(outcome.stdout),
+                "tachograph.check.stderr": recording.keep(outcome.stderr),
+            }
+        )
+        return outcome
+
+
+@contextlib.contextmanager
+def _place(keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep.absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="tachograph-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)

@@ -1,0 +1,82 @@
+"""Which upstream the command line means, and with which key."""
+
+import contextlib
+import ipaddress
+import os
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from ..proxy import ProxySettings, UpstreamAddress
+from ..traces import InputError, ProxyError
+from ._local_model import LocalModel
+
+__all__ = ["chosen_upstream", "refuse_without_key", "settings_from", "upstream_key"]
+
+LOCAL: Final = "local"
+_KEY_VARIABLES: Final = ("TACHOGRAPH_UPSTREAM_KEY", "OPENAI_API_KEY")
+
+
+@contextlib.contextmanager
+def chosen_upstream(url: str) -> Iterator[tuple[UpstreamAddress, str | None]]:
+    """The upstream's address, and its own model name if it is the one on this machine, which is started and stopped.
+
+    Raises:
+        InputError: the URL is none.
+        LaunchError: the local model cannot be started.
+    """
+    if url != LOCAL:
+        yield UpstreamAddress.parse(url), None
+        return
+    with LocalModel() as model:
+        yield UpstreamAddress.parse(model.url), model.model
+
+
+def upstream_key(key_file: Path | None, environment: Mapping[str, str] = os.environ) -> str | None:
+    """The upstream's key: from the file, else from the environment; None if there is none.
+
+    Raises:
+        InputError: the file cannot be read, or holds no key.
+    """
+    if key_file is not None:
+        try:
+            key = key_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"--key-file {key_file}: cannot be read: {error}") from error
+        if not key:
+            raise InputError(f"--key-file {key_file}: is empty")
+        return key
+    return next((environment[name] for name in _KEY_VARIABLES if environment.get(name)), None)
+
+
+def refuse_without_key(settings: ProxySettings) -> None:
+    """Refuse a run that cannot succeed: its agent holds a run key only, and a remote upstream wants one of its own.
+
+    Raises:
+        ProxyError: there is no key, and the upstream is not on this machine.
+    """
+    if settings.upstream_key is None and not _is_loopback(settings.upstream.host):
+        raise ProxyError(
+            f"no key for {settings.upstream.base}: set TACHOGRAPH_UPSTREAM_KEY or OPENAI_API_KEY, or give --key-file"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def settings_from(options: Namespace, address: UpstreamAddress, **others: Any) -> ProxySettings:
+    """The proxy's settings, as the command line gives them."""
+    return ProxySettings(
+        upstream=address,
+        store=options.store,
+        # A model on this machine wants no key, and the environment's is none of its business.
+        upstream_key=None if options.upstream == LOCAL else upstream_key(options.key_file),
+        usage=options.usage,
+        sync=options.sync,
+        **others,
+    )

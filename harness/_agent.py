@@ -10,7 +10,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
 
-from ..traces import InputError, StoreError
+from ..traces import InputError, LaunchError, StoreError
+from ._processes import find_program
 
 __all__ = [
     "Agent",
@@ -21,6 +22,7 @@ __all__ = [
     "environment",
     "load_agent",
     "prepare_home",
+    "refuse_missing",
 ]
 
 _KEYS: Final = {"name": str, "install": str, "version": list, "argv": list, "env": dict, "files": dict}
@@ -29,6 +31,10 @@ _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _FILES: Final = "{files}"
 _PASSED_ON: Final = ("PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """What an agent gets of this process's environment. All else may hold a secret."""
+
+
+_TOOLCHAINS: Final = {"RUSTUP_HOME": ".rustup", "PYENV_ROOT": ".pyenv", "RBENV_ROOT": ".rbenv", "NVM_DIR": ".nvm"}
+"""Variables that say where toolchains are, with where they look below HOME otherwise: the agent's HOME is another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,11 +149,31 @@ def environment(agent: Agent, launch: Launch) -> dict[str, str]:
         "LLM_API_KEY": launch.key,
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
+        # Python would take a stale .pyc for a file that was changed within a second to one of the same size.
+        "PYTHONDONTWRITEBYTECODE": "1",
         "TACHOGRAPH_RUN_ID": launch.run_id,
     }
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    toolchains = {name: os.environ.get(name, str(Path.home() / below)) for name, below in _TOOLCHAINS.items()}
+    passed_on.update({name: folder for name, folder in toolchains.items() if Path(folder).is_dir()})
     own = {name: _fill(value, values) for name, value in agent.env.items()}
     return {**passed_on, **{name: str(value) for name, value in common.items()}, **own}
+
+
+def refuse_missing(agent: Agent, workdir: Path) -> None:
+    """Refuse an agent that is not installed, before anything is recorded.
+
+    Raises:
+        LaunchError: its program cannot be found from the workdir, or by the PATH that it will get.
+    """
+    path = agent.env.get("PATH", os.environ.get("PATH", os.defpath))
+    if "{" in agent.argv[0]:
+        return
+    try:
+        find_program(agent.argv, workdir, {"PATH": path})
+    except LaunchError as error:
+        hint = f"; to install it: {agent.install}" if agent.install else ""
+        raise LaunchError(f"{error}{hint}") from error
 
 
 def prepare_home(agent: Agent, launch: Launch) -> None:

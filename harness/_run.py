@@ -14,7 +14,7 @@ from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
 from ..proxy import AgentEndpoint, Proxy
 from ..traces import Seal, TachographError, new_run_id
-from ._agent import Agent, Launch, command_line, environment, prepare_home
+from ._agent import Agent, Launch, command_line, environment, prepare_home, refuse_missing
 from ._check import CheckOutcome, run_check, run_setup
 from ._task import Task, require_tools
 from ._terminal import Command, Outcome, run_in_terminal
@@ -84,14 +84,16 @@ async def run_once(proxy: Proxy, assignment: Assignment, watch: Callable[[Phase,
         watch: told of each phase as it begins.
 
     Raises:
-        InputError: the task needs a tool that is not there, or its workdir cannot be copied. Nothing has been recorded.
-        LaunchError: the agent, the setup or the check cannot be started. The run is recorded as `failed`.
+        InputError: the task needs a tool that is not there, or its workdir cannot be copied. Nothing is recorded.
+        LaunchError: the agent is not installed: nothing is recorded. The setup failed, or the agent or the check could
+            not be started: the run is recorded as `failed`.
         StoreError: the record cannot be written.
     """
     require_tools(assignment.task)
     run_id = new_run_id(f"{assignment.task.id}-{assignment.agent.name}")
     with _place(assignment.keep) as place:
         copy_workdir(assignment.task.workdir, place / "workdir")
+        refuse_missing(assignment.agent, place / "workdir")
         endpoint = proxy.open_run(run_id, assignment.attributes())
         try:
             agent, check = await _drive(assignment, endpoint, place, watch)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
-from ..proxy import AgentEndpoint, Proxy
+from ..proxy import AgentEndpoint, Proxy, Tally
 from ..traces import InputError
 from ._agent import Agent, command_agent, load_agent
 from ._loop import run_program
@@ -99,14 +99,15 @@ class _Watch:
     def seconds(self) -> float:
         return time.monotonic() - self.started
 
-    def line(self) -> str:
-        tally = self.endpoint.tally if self.endpoint else None
-        counts = f"{tally.calls} calls, {tally.input_tokens:,} + {tally.output_tokens:,} tokens, " if tally else ""
-        return f"{self.assignment.cell}: {self.phase}, {counts}{self.seconds:.0f} s"
+    def counts(self) -> str:
+        tally = self.endpoint.tally if self.endpoint else Tally()
+        told = f"{_count(tally.input_tokens)} tokens in, {_count(tally.output_tokens)} out"
+        untold = f" ({tally.calls_without_usage} calls told none)" if tally.calls_without_usage else ""
+        return f"{tally.calls} calls, {told}{untold}, {self.seconds:.1f} s"
 
     async def refresh(self) -> None:
         while True:
-            print(f"\r\x1b[K{self.line()}", end="", file=self.out, flush=True)
+            print(f"\r\x1b[K{self.assignment.cell}: {self.phase}, {self.counts()}", end="", file=self.out, flush=True)
             await asyncio.sleep(_REFRESH)
 
 
@@ -130,18 +131,14 @@ def _print_report(assignment: Assignment, report: RunReport, watch: _Watch, *, a
         print(json.dumps(summary), flush=True)
         return
     outcome = "passed" if report.check.passed else "failed"
-    seal = f"sealed {summary['seal'][:16]}" if summary["seal"] else "not sealed"
-    print(
-        f"{outcome}  {report.run_id}  {summary['calls']} calls, {summary['input_tokens']:,} tokens in, "
-        f"{summary['output_tokens']:,} out, {summary['seconds']:.1f} s, {seal}",
-        flush=True,
-    )
+    seal = f"sealed {report.seal.head[:16]}" if report.seal else "not sealed"
+    print(f"{outcome}  {report.run_id}  {watch.counts()}, {seal}", flush=True)
     if not report.check.passed:
         print(f"        check {_how_check_ended(report)}; agent {_how_agent_ended(report)}", flush=True)
 
 
 def _summary(assignment: Assignment, report: RunReport, watch: _Watch) -> dict[str, Any]:
-    tally = watch.endpoint.tally if watch.endpoint else None
+    tally = watch.endpoint.tally if watch.endpoint else Tally()
     return {
         "run_id": report.run_id,
         "cell": assignment.cell,
@@ -151,12 +148,17 @@ def _summary(assignment: Assignment, report: RunReport, watch: _Watch) -> dict[s
         "agent_timed_out": report.agent.timed_out,
         "check_exit_code": report.check.exit_code,
         "check_timed_out": report.check.timed_out,
-        "calls": tally.calls if tally else 0,
-        "input_tokens": tally.input_tokens if tally else 0,
-        "output_tokens": tally.output_tokens if tally else 0,
+        "calls": tally.calls,
+        "calls_without_usage": tally.calls_without_usage,
+        "input_tokens": tally.input_tokens,
+        "output_tokens": tally.output_tokens,
         "seconds": watch.seconds,
         "seal": report.seal.head if report.seal else None,
     }
+
+
+def _count(tokens: int | None) -> str:
+    return "-" if tokens is None else f"{tokens:,}"
 
 
 def _how_check_ended(report: RunReport) -> str:

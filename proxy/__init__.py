@@ -2,6 +2,7 @@
 
 from ._keys import RunKeys
 from ._proxy import AgentEndpoint, Proxy, listen
+from ._runs import Tally
 from ._settings import ProxySettings, UpstreamAddress
 
-__all__ = ["AgentEndpoint", "Proxy", "ProxySettings", "RunKeys", "UpstreamAddress", "listen"]
+__all__ = ["AgentEndpoint", "Proxy", "ProxySettings", "RunKeys", "Tally", "UpstreamAddress", "listen"]

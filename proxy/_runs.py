@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..traces import Call, InputError, RunRecording, RunStore, Seal
+from ..traces import Call, InputError, RunRecording, RunStore, Seal, Usage
 from ._group_commit import GroupCommit
 from ._headers import RUN_HEADER, presented_key
 from ._keys import PREFIX, RunKeys
@@ -47,11 +47,22 @@ def split_target(raw: str) -> Target | None:
 
 @dataclass(slots=True)
 class Tally:
-    """What a run has come to so far, for people who watch it. Tokens are of the calls that told any."""
+    """What a run has come to so far, for people who watch it."""
 
     calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
+    calls_without_usage: int = 0
+    input_tokens: int | None = None
+    """Of the calls that told any; None if none did."""
+    output_tokens: int | None = None
+
+    def add(self, usage: Usage) -> None:
+        """Count one call."""
+        self.calls += 1
+        self.calls_without_usage += usage.source == "absent"
+        if usage.input_tokens is not None:
+            self.input_tokens = (self.input_tokens or 0) + usage.input_tokens
+        if usage.output_tokens is not None:
+            self.output_tokens = (self.output_tokens or 0) + usage.output_tokens
 
 
 class OpenRun:
@@ -70,9 +81,7 @@ class OpenRun:
 
     def ended(self, call: Call) -> None:
         """Take note of how a call ended."""
-        self.tally.calls += 1
-        self.tally.input_tokens += call.usage.input_tokens or 0
-        self.tally.output_tokens += call.usage.output_tokens or 0
+        self.tally.add(call.usage)
         status = call.response.status if call.response else None
         failed = call.outcome != "completed" or (status or 0) >= _FIRST_FAILURE
         request_hash = call.request_hash

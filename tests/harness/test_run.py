@@ -1,0 +1,163 @@
+"""Whole runs, as their user starts them."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tachograph.traces import BodyReader, Run, read_run, verify
+
+TASKS = Path(__file__).parents[2] / "examples" / "tasks"
+PYTHON_TASK = TASKS / "mutations" / "python-error-negated"
+FIX = "sed -i 's/while error is None/while error is not None/' retry.py"
+ASK = (
+    "import json, os, urllib.request as u; "
+    "b = json.dumps({'model': os.environ['OPENAI_MODEL'], 'messages': [{'role': 'user', 'content': 'hello there'}]}).encode(); "
+    "r = u.Request(os.environ['OPENAI_BASE_URL'] + '/chat/completions', b, "
+    "{'Authorization': 'Bearer ' + os.environ['OPENAI_API_KEY'], 'Content-Type': 'application/json'}); "
+    "print(u.build_opener(u.ProxyHandler({})).open(r).read().decode())"
+)
+
+
+def only_run(store: Path) -> Run:
+    (journal,) = store.glob("*/trace.jsonl")
+    return read_run(journal.parent)
+
+
+def test_a_run_is_recorded_from_its_start_to_its_seal(tachograph: Any, rule_upstream: Any, tmp_path: Path) -> None:
+    """An agent's call, its terminal, the check's word and the seal are all in the run's folder."""
+    upstream = rule_upstream(lambda _: "hello yourself")
+    command = f'python3 -c "{ASK}" && {FIX}'
+    options = ["--task", PYTHON_TASK, "--upstream", upstream.url, "--model", "m1", "--store", "runs", "--json"]
+    done = tachograph("run", *options, "--", "sh", "-c", command)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    run = only_run(tmp_path / "runs")
+    folder = tmp_path / "runs" / run.run_id
+    (call,) = run.calls
+    (logged,) = upstream.calls
+    assert told["passed"] is True
+    assert told["run_id"] == run.run_id
+    assert told["seal"] == verify(folder).survey.seal.head  # type: ignore[union-attr]
+    assert run.status == "completed"
+    assert run.sealed
+    assert verify(folder).state == "sealed"
+    assert call.request.body_hash == logged.request_hash
+    assert call.usage.input_tokens == logged.prompt_tokens
+    assert call.usage.output_tokens == logged.completion_tokens
+    assert BodyReader(folder / "bodies").get(str(call.request.body_hash))
+    assert {span.attributes["tachograph.span"] for span in run.spans} >= {"agent", "check", "seal"}
+    cast = (folder / "terminal.cast").read_text().splitlines()
+    assert json.loads(cast[0])["version"] == 2
+    assert "hello yourself" in "".join(json.loads(line)[2] for line in cast[1:])
+
+
+def test_calls_lie_below_the_agent_that_made_them(tachograph: Any, rule_upstream: Any, tmp_path: Path) -> None:
+    """The span tree is run, agent, call; each is announced, and the run's trace id follows from its id."""
+    upstream = rule_upstream(lambda _: "hi")
+    options = ["--task", PYTHON_TASK, "--upstream", upstream.url, "--model", "m1", "--store", "runs"]
+    tachograph("run", *options, "--", "python3", "-c", ASK)
+    run = only_run(tmp_path / "runs")
+    lines = [json.loads(line) for line in (tmp_path / "runs" / run.run_id / "trace.jsonl").read_text().splitlines()]
+    spans = [line["resourceSpans"][0]["scopeSpans"][0]["spans"][0] for line in lines]
+    by_name = {span["name"].split(" ")[0]: span for span in spans}
+    assert spans[0]["name"] == "run.start"
+    assert by_name["chat"]["parentSpanId"] == by_name["invoke_agent"]["spanId"]
+    assert by_name["invoke_agent"]["parentSpanId"] == by_name["run"]["spanId"]
+    assert "parentSpanId" not in by_name["run"]
+    assert {span["traceId"] for span in spans} == {sha256(run.run_id.encode()).hexdigest()[:32]}
+
+
+def test_the_agent_never_holds_the_upstream_key(tachograph: Any, rule_upstream: Any, tmp_path: Path) -> None:
+    """The upstream gets its key, the agent a run key; neither key is in any file of the store."""
+    upstream = rule_upstream(lambda _: "hi")
+    secret = "-".join(("upstream", "secret", "for", "tests"))
+    options = ["--task", PYTHON_TASK, "--upstream", upstream.url, "--model", "m1", "--store", "runs"]
+    agent = ["sh", "-c", f'env > {tmp_path}/env.txt; python3 -c "{ASK}"']
+    tachograph("run", *options, "--", *agent, TACHOGRAPH_UPSTREAM_KEY=secret)
+    environment = (tmp_path / "env.txt").read_text()
+    run_key = next(line for line in environment.splitlines() if line.startswith("OPENAI_API_KEY=")).partition("=")[2]
+    assert upstream.calls[0].authorization == f"Bearer {secret}"
+    assert secret not in environment
+    assert run_key.startswith("tachograph-")
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "runs").rglob("*") if path.is_file())
+    assert secret.encode() not in kept
+    assert run_key.encode() not in kept
+    folder = tmp_path / "runs" / only_run(tmp_path / "runs").run_id
+    bodies = BodyReader(folder / "bodies")
+    assert not any(secret.encode() in bodies.get(digest) or run_key.encode() in bodies.get(digest) for digest in bodies)
+
+
+def test_a_run_key_ends_with_its_run(tachograph: Any, rule_upstream: Any, tmp_path: Path) -> None:
+    """When the run is over its key is revoked: no key is left in the store."""
+    upstream = rule_upstream(lambda _: "hi")
+    tachograph(
+        "run", "--task", PYTHON_TASK, "--upstream", upstream.url, "--model", "m", "--store", "runs", "--", "true"
+    )
+    assert list((tmp_path / "runs" / ".keys").iterdir()) == []
+
+
+def test_a_run_that_takes_too_long_is_ended_and_checked(tachograph: Any, rule_upstream: Any, tmp_path: Path) -> None:
+    """A timeout ends the agent, is recorded as such, and the check still decides."""
+    task = tmp_path / "task"
+    shutil.copytree(PYTHON_TASK, task)
+    text = (task / "task.toml").read_text()
+    (task / "task.toml").write_text(text.replace("timeout = 600", "timeout = 1"))
+    upstream = rule_upstream(lambda _: "hi")
+    options = ["--task", task, "--upstream", upstream.url, "--model", "m", "--store", "runs", "--json"]
+    done = tachograph("run", *options, "--", "sh", "-c", f"{FIX}; sleep 60")
+    told = json.loads(done.stdout)
+    assert told["agent_timed_out"] is True
+    assert told["status"] == "timeout"
+    assert told["passed"] is True
+    assert only_run(tmp_path / "runs").status == "timeout"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_a_complete_record(
+    tachograph: Any, rule_upstream: Any, tmp_path: Path, number: signal.Signals
+) -> None:
+    """An aborted run is sealed, says so, and leaves no process behind."""
+    upstream = rule_upstream(lambda _: "hi")
+    options = ["--task", PYTHON_TASK, "--upstream", upstream.url, "--model", "m", "--store", "runs"]
+    agent = f'python3 -c "{ASK}"; echo $$ > {tmp_path}/pid; sleep 300'
+    process = tachograph.start("run", *options, "--", "sh", "-c", agent)
+    wait_for(tmp_path / "pid")
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    run = only_run(tmp_path / "runs")
+    assert run.status == "aborted"
+    assert len(run.calls) == 1
+    assert verify(tmp_path / "runs" / run.run_id).state == "sealed"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_attempts_are_runs_of_their_own(tachograph: Any, rule_upstream: Any, tmp_path: Path) -> None:
+    """Each attempt starts from a fresh workdir and has its own record; one that passes is enough for exit code 0."""
+    upstream = rule_upstream(lambda _: "hi")
+    options = ["--task", PYTHON_TASK, "--upstream", upstream.url, "--model", "m", "--store", "runs", "--attempts", "2"]
+    flag = tmp_path / "second"
+    agent = f"grep -q 'error is None' retry.py || exit 9; if [ -e {flag} ]; then {FIX}; else touch {flag}; fi"
+    done = tachograph("run", *options, "--", "sh", "-c", agent)
+    assert done.returncode == 0, done.stderr
+    assert "1 of 2 attempts passed" in done.stdout
+    runs = [read_run(journal.parent) for journal in sorted((tmp_path / "runs").glob("*/trace.jsonl"))]
+    assert sorted(run.attributes["tachograph.cell.id"] for run in runs) == [
+        "local/sh/m/mutations/python-error-negated#run1",
+        "local/sh/m/mutations/python-error-negated#run2",
+    ]
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not (path.exists() and path.read_text().strip()):
+        assert time.monotonic() < deadline, f"{path} did not appear"
+        time.sleep(0.02)

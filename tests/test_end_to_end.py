@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tachograph.traces import BodyReader, read_run, verify
 
 ROOT = Path(__file__).parents[1]

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path, PurePosixPath
 
 import pytest
+
 from tachograph.harness._task import Task, load_task
 
 TASKS = Path(__file__).parents[2] / "examples" / "tasks"

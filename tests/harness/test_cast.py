@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tachograph.harness._cast import Cast
 from tachograph.traces import StoreError
 

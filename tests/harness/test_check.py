@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tachograph.harness._check import run_check, run_setup
 from tachograph.harness._task import Task, load_task
 from tachograph.traces import LaunchError

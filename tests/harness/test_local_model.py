@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+
 from tachograph.harness._local_model import LocalModel, find_model_file
 from tachograph.traces import LaunchError
 

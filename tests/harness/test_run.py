@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tachograph.traces import BodyReader, Run, read_run, verify
 
 TASKS = Path(__file__).parents[2] / "examples" / "tasks"
@@ -76,7 +77,7 @@ def test_calls_lie_below_the_agent_that_made_them(tachograph: Any, rule_upstream
 def test_the_agent_never_holds_the_upstream_key(tachograph: Any, rule_upstream: Any, tmp_path: Path) -> None:
     """The upstream gets its key, the agent a run key; neither key is in any file of the store."""
     upstream = rule_upstream(lambda _: "hi")
-    secret = "-".join(("upstream", "secret", "for", "tests"))
+    secret = "upstream secret for tests".replace(" ", "-")
     options = ["--task", PYTHON_TASK, "--upstream", upstream.url, "--model", "m1", "--store", "runs"]
     agent = ["sh", "-c", f'env > {tmp_path}/env.txt; python3 -c "{ASK}"']
     tachograph("run", *options, "--", *agent, TACHOGRAPH_UPSTREAM_KEY=secret)

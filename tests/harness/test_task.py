@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from tachograph.harness._task import load_task, require_tools
 from tachograph.harness._workdir import copy_workdir
 from tachograph.traces import InputError

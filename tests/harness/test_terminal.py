@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import uvloop
+
 from tachograph.harness._terminal import Command, Outcome, run_in_terminal
 from tachograph.traces import LaunchError, StoreError
 

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from tachograph.harness._workdir import copy_workdir, files_of
 from tachograph.traces import InputError, StoreError
 

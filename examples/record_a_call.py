@@ -1,0 +1,31 @@
+"""Record a call inside an asyncio program of your own: start a proxy, open a run, ask through it, read what was recorded.
+
+python record_a_call.py http://127.0.0.1:8080/v1 MODEL
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import aiohttp
+
+from tachograph.proxy import Proxy, ProxySettings, UpstreamAddress
+from tachograph.traces import read_run
+
+
+async def main(upstream: str, model: str) -> None:
+    settings = ProxySettings(upstream=UpstreamAddress.parse(upstream), store=Path("runs"))
+    async with Proxy(settings) as proxy, aiohttp.ClientSession() as session:
+        endpoint = proxy.open_run("example")
+        question = {"model": model, "messages": [{"role": "user", "content": "Say hello."}]}
+        headers = {"Authorization": f"Bearer {endpoint.key}"}
+        async with session.post(f"{endpoint.url}/chat/completions", json=question, headers=headers) as response:
+            print((await response.json())["choices"][0]["message"]["content"])
+        seal = proxy.close_run("example")
+    (call,) = read_run(Path("runs/example")).calls
+    print(f"{call.outcome}: {call.usage.input_tokens} tokens in, {call.usage.output_tokens} out ({call.usage.source})")
+    print(f"sealed {seal.head}" if seal else "not sealed")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

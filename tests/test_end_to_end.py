@@ -64,6 +64,7 @@ def test_the_demo_agent_on_the_real_local_model(tachograph: Any, tmp_path: Path)
 @pytest.mark.skipif(not (AIDER / "aider").exists(), reason="aider is not installed: `make test-agents` does it")
 def test_aider_fixes_the_python_mutation(tachograph: Any, rule_upstream: Any, tmp_path: Path) -> None:
     """Of aider's two calls, one streamed and one not, each is recorded with the hashes and tokens of the upstream's own log."""
+
     def answer(request: dict[str, Any]) -> str:
         return EDIT if request.get("stream") else "fix: retry on errors"
 

@@ -1,6 +1,7 @@
 """What a call and a run are, how they lie on disk, and how they are read back."""
 
-from ._bodies import BodyReader, GrowingBody
+from ._bodies import GrowingBody
+from ._body_reader import BodyReader
 from ._call import Amendment, Call, CallRequest, CallResponse, Outcome, Timing, ToolCall, Usage, UsageSource
 from ._canonical import VOLATILE_MEMBERS, canonical_json, canonical_request_hash
 from ._errors import InputError, LaunchError, ProxyError, StoreError, TachographError

@@ -4,6 +4,7 @@ RFC 8785 (JSON Canonicalization Scheme) over the request without `VOLATILE_MEMBE
 """
 
 import hashlib
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -30,14 +31,15 @@ _EXACT_INTEGER: Final = 2**53
 def canonical_request_hash(request: object) -> str | None:
     """Hex sha256 of the canonical form of a parsed request.
 
-    None if it is not a JSON object, or has no canonical form: an infinite number, nesting beyond what Python recurses.
+    None if it is not a JSON object, or has no canonical form: a number beyond all doubles, a lone surrogate, nesting beyond
+    what Python recurses.
     """
     if not isinstance(request, dict):
         return None
     lasting = {name: value for name, value in request.items() if name not in VOLATILE_MEMBERS}
     try:
         return hashlib.sha256(canonical_json(lasting)).hexdigest()
-    except (rfc8785.CanonicalizationError, RecursionError):
+    except (ValueError, OverflowError, RecursionError):
         return None
 
 
@@ -47,10 +49,14 @@ def canonical_json(value: Any) -> bytes:
     orjson writes strings and plain integers as the RFC wants them, and faster by far than a Python implementation; what it
     would write otherwise (floats, large integers, member names beyond ASCII, whose order differs) is given to the `rfc8785`
     package. Floats at the top, where a request has its temperature, are no reason for that.
+
+    Raises:
+        ValueError, OverflowError, RecursionError: it has no canonical form (see `canonical_request_hash`).
     """
     ready = _with_float_fragments(value)
     if _is_plain(ready):
-        return orjson.dumps(ready, option=orjson.OPT_SORT_KEYS)
+        with suppress(orjson.JSONEncodeError):  # nesting beyond its limit, a lone surrogate
+            return orjson.dumps(ready, option=orjson.OPT_SORT_KEYS)
     return rfc8785.dumps(_with_plain_floats(value))
 
 

@@ -3,8 +3,9 @@
 from contextlib import suppress
 from pathlib import Path
 
+from ._errors import StoreError
 from ._otlp import SpanRecord, decode_line
-from ._reader import journal_path
+from ._reader import journal_path, refuse_newer
 
 __all__ = ["JournalFollower"]
 
@@ -17,19 +18,29 @@ class JournalFollower:
 
         Raises:
             InputError: there is none.
+            StoreError: it cannot be read.
         """
         self._path = journal_path(where)
         self._offset = 0
 
     def new_spans(self) -> list[SpanRecord]:
-        """The spans of the lines that were completed since the last call."""
+        """The spans of the lines that were completed since the last call.
+
+        Raises:
+            StoreError: the journal cannot be read, or a newer tachograph wrote it.
+        """
         spans: list[SpanRecord] = []
-        with self._path.open("rb") as journal:
-            journal.seek(self._offset)
-            for line in journal:
-                if not line.endswith(b"\n"):
-                    break
-                self._offset += len(line)
-                with suppress(ValueError):
-                    spans.extend(decode_line(line))
+        try:
+            with self._path.open("rb") as journal:
+                journal.seek(self._offset)
+                for line in journal:
+                    if not line.endswith(b"\n"):
+                        break
+                    self._offset += len(line)
+                    with suppress(ValueError):
+                        spans.extend(decode_line(line))
+        except OSError as error:
+            raise StoreError(f"{self._path}: cannot be read: {error.strerror}") from error
+        for span in spans:
+            refuse_newer(span, self._path)
         return spans

@@ -19,8 +19,24 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, format_span_id, format_trace_id
 from opentelemetry.util.types import Attributes
 
-__all__ = ["Envelope", "SpanRecord", "decode_line", "encode_announcement", "encode_attributes", "encode_span"]
+__all__ = [
+    "LINE_LIMIT",
+    "SPAN_LIMIT",
+    "Envelope",
+    "SpanRecord",
+    "clean_text",
+    "decode_line",
+    "encode_attributes",
+    "encode_moment",
+    "encode_span",
+]
 
+LINE_LIMIT: Final = 2**20
+"""A line is shorter than this many bytes: a Collector's file receiver cuts longer ones in two and drops both halves."""
+SPAN_LIMIT: Final = LINE_LIMIT - 2**14
+"""Bytes of an encoded span, which leaves room for the rest of its line."""
+_LONGEST_NAME: Final = 1024
+_LONGEST_MESSAGE: Final = 8 * 1024
 _MAX_INT: Final = 2**63
 _REMOTE_PARENT_KNOWN: Final = 0x100
 _REMOTE_PARENT: Final = 0x200
@@ -61,7 +77,7 @@ class Envelope:
     def line(self, span: bytes, more_attributes: list[dict[str, Any]]) -> bytes:
         """A whole line, with more attributes added to an encoded span."""
         # The attributes stand last in the span, so that the span need not be encoded while other writers wait.
-        separator = b"" if span.endswith(b"[]}") else b","
+        separator = b"," if more_attributes and not span.endswith(b"[]}") else b""
         return b"".join((self._head, span[:-2], separator, orjson.dumps(more_attributes)[1:], b"}", self._tail))
 
 
@@ -74,7 +90,7 @@ def encode_span(span: ReadableSpan) -> bytes:
         "traceId": format_trace_id(context.trace_id),
         "spanId": format_span_id(context.span_id),
         "flags": _REMOTE_PARENT_KNOWN,
-        "name": _text(span.name),
+        "name": clean_text(span.name)[:_LONGEST_NAME],
         "kind": span.kind.value + 1,
         "startTimeUnixNano": str(span.start_time),
         "endTimeUnixNano": str(span.end_time),
@@ -85,12 +101,12 @@ def encode_span(span: ReadableSpan) -> bytes:
     if span.status.status_code.value:
         encoded["status"] = {"code": span.status.status_code.value}
         if span.status.description:
-            encoded["status"]["message"] = _text(span.status.description)
+            encoded["status"]["message"] = clean_text(span.status.description)[:_LONGEST_MESSAGE]
     if span.events:
         encoded["events"] = [
             {
                 "timeUnixNano": str(event.timestamp),
-                "name": _text(event.name),
+                "name": clean_text(event.name),
                 "attributes": encode_attributes(event.attributes),
             }
             for event in span.events
@@ -98,15 +114,22 @@ def encode_span(span: ReadableSpan) -> bytes:
     if span.links:
         encoded["links"] = [_encode_link(link) for link in span.links]
     encoded["attributes"] = encode_attributes(span.attributes)
-    return orjson.dumps(encoded)
+    return _fitting(encoded)
 
 
-def encode_announcement(name: str, span: ReadableSpan, attributes: Mapping[str, Any]) -> bytes:
-    """A span of no duration below one that begins, in the form of `encode_span`."""
-    context = span.get_span_context()
+def encode_moment(name: str, parent: ReadableSpan, attributes: Mapping[str, Any], at_ns: int) -> bytes:
+    """A span of no duration below another one, in the form of `encode_span`.
+
+    Args:
+        name: its name.
+        parent: the span that it is below.
+        attributes: its attributes.
+        at_ns: Unix time, nanoseconds.
+    """
+    context = parent.get_span_context()
     assert context is not None
-    moment = str(span.start_time)
-    return orjson.dumps(
+    moment = str(at_ns)
+    return _fitting(
         {
             "traceId": format_trace_id(context.trace_id),
             "spanId": secrets.token_hex(8),
@@ -121,6 +144,18 @@ def encode_announcement(name: str, span: ReadableSpan, attributes: Mapping[str, 
     )
 
 
+def _fitting(encoded: dict[str, Any]) -> bytes:
+    """The span as JSON. What an upstream says has no limit, and a line has: the longest attributes are left out then."""
+    data = orjson.dumps(encoded)
+    while len(data) > SPAN_LIMIT and encoded["attributes"]:
+        attributes = encoded.pop("attributes")
+        attributes.remove(max(attributes, key=lambda attribute: len(orjson.dumps(attribute))))
+        encoded["droppedAttributesCount"] = encoded.get("droppedAttributesCount", 0) + 1
+        encoded["attributes"] = attributes
+        data = orjson.dumps(encoded)
+    return data
+
+
 def _encode_link(link: Link) -> dict[str, Any]:
     context: SpanContext = link.context
     return {
@@ -132,12 +167,15 @@ def _encode_link(link: Link) -> dict[str, Any]:
 
 def encode_attributes(attributes: Attributes | Mapping[str, Any]) -> list[dict[str, Any]]:
     """Attributes as OTLP key-value objects."""
-    return [{"key": name, "value": _encode_value(value)} for name, value in (attributes or {}).items()]
+    return [
+        {"key": name if name.isascii() else clean_text(name), "value": _encode_value(value)}
+        for name, value in (attributes or {}).items()
+    ]
 
 
 def _encode_value(value: Any) -> dict[str, Any]:
     encode = _ENCODERS.get(type(value))
-    return encode(value) if encode else {"stringValue": _text(str(value))}
+    return encode(value) if encode else {"stringValue": clean_text(str(value))}
 
 
 def _encode_int(value: int) -> dict[str, Any]:
@@ -150,10 +188,11 @@ def _encode_list(values: Sequence[Any]) -> dict[str, Any]:
 
 _NOT_FINITE: Final = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}
 _ENCODERS: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
-    str: lambda value: {"stringValue": value if value.isascii() else _text(value)},
+    str: lambda value: {"stringValue": value if value.isascii() else clean_text(value)},
     bool: lambda value: {"boolValue": value},
     int: _encode_int,
     float: lambda value: {"doubleValue": value if math.isfinite(value) else _NOT_FINITE[str(value)]},
+    type(None): lambda _: {},
     bytes: lambda value: {"bytesValue": base64.b64encode(value).decode()},
     tuple: _encode_list,
     list: _encode_list,
@@ -161,7 +200,7 @@ _ENCODERS: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
 }
 
 
-def _text(value: str) -> str:
+def clean_text(value: str) -> str:
     """The text, a lone surrogate replaced: no JSON reader but Python's would take it."""
     return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
@@ -175,11 +214,11 @@ def decode_line(line: bytes) -> Iterator[SpanRecord]:
     data = orjson.loads(line)
     try:
         for resource_spans in data["resourceSpans"]:
-            resource = decode_attributes(resource_spans.get("resource", {}).get("attributes"))
-            for scope_spans in resource_spans.get("scopeSpans", ()):
-                scope = scope_spans.get("scope", {})
+            resource = decode_attributes((resource_spans.get("resource") or {}).get("attributes"))
+            for scope_spans in resource_spans.get("scopeSpans") or ():
+                scope = scope_spans.get("scope") or {}
                 scope_attributes = decode_attributes(scope.get("attributes"))
-                for span in scope_spans.get("spans", ()):
+                for span in scope_spans.get("spans") or ():
                     yield _decode_span(span, resource, scope.get("name", ""), scope_attributes)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not OTLP/JSON traces: {error!r}") from error
@@ -188,14 +227,14 @@ def decode_line(line: bytes) -> Iterator[SpanRecord]:
 def _decode_span(
     span: dict[str, Any], resource: dict[str, Any], scope: str, scope_attributes: dict[str, Any]
 ) -> SpanRecord:
-    status = span.get("status", {})
+    status = span.get("status") or {}
     return SpanRecord(
         trace_id=span["traceId"].lower(),
         span_id=span["spanId"].lower(),
         parent_id=(span.get("parentSpanId") or "").lower() or None,
-        name=span.get("name", ""),
-        start_ns=int(span.get("startTimeUnixNano", 0)),
-        end_ns=int(span.get("endTimeUnixNano", 0)),
+        name=span.get("name") or "",
+        start_ns=int(span.get("startTimeUnixNano") or 0),
+        end_ns=int(span.get("endTimeUnixNano") or 0),
         attributes=decode_attributes(span.get("attributes")),
         status_code=status.get("code", 0),
         status_message=status.get("message", ""),
@@ -207,12 +246,12 @@ def _decode_span(
 
 def decode_attributes(attributes: list[dict[str, Any]] | None) -> dict[str, Any]:
     """OTLP key-value objects as a dictionary."""
-    return {item["key"]: _decode_value(item.get("value", {})) for item in attributes or ()}
+    return {item["key"]: _decode_value(item.get("value") or {}) for item in attributes or ()}
 
 
 def _decode_value(value: dict[str, Any]) -> Any:
     for kind, content in value.items():
-        if kind in _DECODERS:
+        if kind in _DECODERS and content is not None:
             return _DECODERS[kind](content)
     return None
 
@@ -223,6 +262,6 @@ _DECODERS: Final[Mapping[str, Any]] = {
     "intValue": int,
     "doubleValue": float,
     "bytesValue": base64.b64decode,
-    "arrayValue": lambda array: tuple(_decode_value(item) for item in array.get("values", ())),
+    "arrayValue": lambda array: tuple(_decode_value(item) for item in array.get("values") or ()),
     "kvlistValue": lambda members: decode_attributes(members.get("values")),
 }

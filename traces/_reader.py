@@ -5,6 +5,7 @@ All reading streams, line by line; only the calls that are open at a time are he
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,12 +13,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import _names as names
-from ._call import Call
+from ._call import Call, Outcome
 from ._errors import InputError, StoreError
+from ._journal import without_stamp
 from ._otlp import SpanRecord, decode_line
-from ._span import call_from_span, is_call
+from ._span import call_from_span, is_call, is_recorded
 
-__all__ = ["JOURNAL_NAME", "Run", "is_live", "journal_path", "read_calls", "read_run", "read_spans"]
+__all__ = [
+    "JOURNAL_NAME",
+    "Run",
+    "is_live",
+    "journal_path",
+    "read_announcement",
+    "read_calls",
+    "read_run",
+    "read_spans",
+    "refuse_newer",
+]
 
 JOURNAL_NAME: Final = "trace.jsonl"
 
@@ -41,7 +53,7 @@ class Run:
     calls: tuple[Call, ...]
     """In the order in which they came."""
     spans: tuple[SpanRecord, ...]
-    """All other spans: agent, check, snapshots, scores."""
+    """All other spans: agent, check, snapshots, scores, their announcements, the seal."""
 
 
 def journal_path(where: Path) -> Path:
@@ -49,9 +61,16 @@ def journal_path(where: Path) -> Path:
 
     Raises:
         InputError: there is none.
+        StoreError: it cannot be looked for.
     """
-    path = where / JOURNAL_NAME if where.is_dir() else where
-    if not path.is_file():
+    try:
+        path = where / JOURNAL_NAME if stat.S_ISDIR(where.stat().st_mode) else where
+        found = stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        found = False
+    except OSError as error:
+        raise StoreError(f"{where}: cannot be read: {error.strerror}") from error
+    if not found:
         raise InputError(
             f"{where}: no recorded run here (a run is a folder with {JOURNAL_NAME}); `tachograph runs` lists them"
         )
@@ -67,22 +86,46 @@ def read_spans(where: Path) -> Iterator[SpanRecord]:
         InputError: there is no record.
         StoreError: it cannot be read, or a newer tachograph wrote it.
     """
-    path = journal_path(where)
+    return _spans_of(journal_path(where))
+
+
+def _spans_of(path: Path, containing: bytes = b"") -> Iterator[SpanRecord]:
+    """The spans of the lines that contain some bytes."""
     try:
         with path.open("rb") as lines:
             for line in lines:
-                with suppress(ValueError):
-                    for span in decode_line(line):
-                        _refuse_newer(span, path)
-                        yield span
+                if containing in line:
+                    with suppress(ValueError):
+                        for span in decode_line(line):
+                            refuse_newer(span, path)
+                            yield span
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _refuse_newer(span: SpanRecord, path: Path) -> None:
-    version = span.scope_attributes.get(names.JOURNAL_FORMAT_KEY, names.JOURNAL_FORMAT)
-    if version > names.JOURNAL_FORMAT:
+def refuse_newer(span: SpanRecord, path: Path) -> None:
+    """Refuse what cannot be understood here.
+
+    Raises:
+        StoreError: a newer tachograph wrote the span.
+    """
+    version = span.scope_attributes.get(names.JOURNAL_FORMAT_KEY)
+    if isinstance(version, int) and version > names.JOURNAL_FORMAT:
         raise StoreError(f"{path}: written by a newer tachograph (journal format {version}); update to read it")
+
+
+def read_announcement(journal: Path) -> SpanRecord | None:
+    """The announcement of a run, if that is the journal's first line. Raises OSError.
+
+    Raises:
+        StoreError: a newer tachograph wrote it.
+    """
+    with journal.open("rb") as lines, suppress(ValueError):
+        for span in decode_line(lines.readline()):
+            refuse_newer(span, journal)
+            if span.attributes.get(names.SPAN_KIND) == names.RUN + names.START_SUFFIX:
+                return span
+    return None
 
 
 def is_live(folder: Path) -> bool:
@@ -107,33 +150,34 @@ def read_calls(where: Path) -> Iterator[Call]:
         InputError: there is no record.
         StoreError: it cannot be read, or a newer tachograph wrote it.
     """
-    tails = _tails(where)
+    path = journal_path(where)
+    # Asked before and after: a run that was closed while it was read has no interrupted calls.
+    live = is_live(path.parent)
+    tails = _tails(path)
     announced: dict[str, SpanRecord] = {}
-    for span in read_spans(where):
+    for span in _spans_of(path):
         if span.attributes.get(names.SPAN_KIND) == names.CALL + names.START_SUFFIX:
             announced[span.parent_id or span.span_id] = span
         elif is_call(span):
-            announced.pop(span.span_id, None)
             tail = tails.get(span.span_id)
-            yield call_from_span(replace(span, attributes={**span.attributes, **tail}) if tail else span)
+            call = call_from_span(replace(span, attributes={**span.attributes, **tail}) if tail else span)
+            start = announced.pop(span.span_id, None)
+            if call.sequence is None and start is not None:
+                call = replace(call, sequence=call_from_span(start, ended=False).sequence)
+            yield call
     if announced:
-        outcome: Any = "in_flight" if where.is_dir() and is_live(where) else "interrupted"
+        outcome: Outcome = "in_flight" if live or is_live(path.parent) else "interrupted"
         for span in announced.values():
             yield replace(call_from_span(span, ended=False), outcome=outcome)
 
 
-def _tails(where: Path) -> dict[str, dict[str, Any]]:
+def _tails(path: Path) -> dict[str, dict[str, Any]]:
     """What was learnt of calls after their spans had been written. There are few of these."""
-    wanted = f'"{names.TAIL}"'.encode()
     tails: dict[str, dict[str, Any]] = {}
-    with journal_path(where).open("rb") as lines:
-        for line in lines:
-            if wanted in line:
-                with suppress(ValueError):
-                    for span in decode_line(line):
-                        if span.attributes.get(names.SPAN_KIND) == names.TAIL and span.parent_id:
-                            own = {k: v for k, v in span.attributes.items() if not k.startswith("tachograph.journal.")}
-                            tails.setdefault(span.parent_id, {}).update(own | {names.SPAN_KIND: names.CALL})
+    for span in _spans_of(path, f'"{names.TAIL}"'.encode()):
+        if span.attributes.get(names.SPAN_KIND) == names.TAIL and span.parent_id:
+            own = without_stamp(span.attributes) | {names.SPAN_KIND: names.CALL}
+            tails.setdefault(span.parent_id, {}).update(own)
     return tails
 
 
@@ -150,7 +194,9 @@ def read_run(where: Path) -> Run:
     sealed = False
     for span in read_spans(where):
         kind = span.attributes.get(names.SPAN_KIND)
-        sealed = kind == names.SEAL or (sealed and span.scope != names.SCOPE)
+        sealed = kind == names.SEAL or (sealed and not is_recorded(span))
+        if is_recorded(span) and kind != names.SEAL:
+            root = None  # the run went on
         if kind == names.RUN:
             root = span
         elif kind == names.RUN + names.START_SUFFIX:
@@ -164,7 +210,7 @@ def read_run(where: Path) -> Run:
     return Run(
         run_id=run_id,
         status=root.attributes.get(names.RUN_STATUS, "completed") if root else "open",
-        live=where.is_dir() and is_live(where),
+        live=is_live(journal_path(where).parent),
         sealed=sealed,
         start_ns=start,
         end_ns=root.end_ns if root else None,

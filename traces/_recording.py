@@ -17,12 +17,12 @@ from . import _names as names
 from ._bodies import BodyCache, BodyPack
 from ._call import Amendment, Call, CallRequest
 from ._errors import StoreError
-from ._journal import Journal, Stamp
-from ._otlp import decode_line, encode_announcement
-from ._reader import JOURNAL_NAME, read_calls
+from ._journal import Journal, Stamp, without_stamp
+from ._otlp import encode_moment
+from ._reader import JOURNAL_NAME, read_announcement, read_calls
 from ._seal import Seal, survey
 from ._span import amendment_attributes, call_attributes, request_attributes, span_name
-from ._tracing import make_envelope, make_tracer
+from ._tracing import make_envelope, make_tracer, refuse_disabled_sdk
 
 __all__ = ["OpenCall", "RunRecording"]
 
@@ -56,29 +56,38 @@ class RunRecording:
             cache: where to hold the latest request bodies, shared by the runs of a process.
 
         Raises:
-            StoreError: the folder cannot be made or written.
+            StoreError: the folder cannot be made or written, a newer tachograph wrote it, or OTEL_SDK_DISABLED is set.
         """
+        refuse_disabled_sdk()
         self.run_id = folder.name
         self.folder = folder
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._presence = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-            fcntl.flock(self._presence, fcntl.LOCK_SH)
-            self._journal = Journal(folder / JOURNAL_NAME, make_envelope())
-            self.bodies = BodyPack(folder / "bodies", cache)
-            announced = _announced_start(folder / JOURNAL_NAME)
-        except OSError as error:
-            raise StoreError(f"{folder}: cannot record here: {error.strerror}") from error
+        with contextlib.ExitStack() as opened:
+            try:
+                folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                folder.mkdir(mode=0o700, exist_ok=True)
+                self._presence = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+                opened.callback(os.close, self._presence)
+                fcntl.flock(self._presence, fcntl.LOCK_SH)
+                self._journal = Journal(folder / JOURNAL_NAME, make_envelope())
+                opened.callback(self._journal.close)
+                announced = read_announcement(folder / JOURNAL_NAME)
+                self.bodies = BodyPack(folder / "bodies", cache)
+                opened.callback(self.bodies.close)
+            except OSError as error:
+                raise StoreError(f"{folder}: cannot record here: {error.strerror}") from error
+            self._opened = opened.pop_all()
         self._tracer = make_tracer(self.run_id, self._journal)
-        known = {**attributes, **self._known(names.RUN), names.OPENINFERENCE_KIND: "CHAIN"}
+        earlier = without_stamp(announced.attributes) if announced else {}
+        known = {**earlier, **attributes, **self._known(names.RUN), names.OPENINFERENCE_KIND: "CHAIN"}
         root = self._tracer.start_span(
-            f"run {attributes.get(names.TASK_ID, self.run_id)}",
+            f"run {known.get(names.TASK_ID, self.run_id)}",
             context=Context(),
             attributes=known,
-            start_time=announced or time.time_ns(),
+            start_time=announced.start_ns if announced else time.time_ns(),
         )
         assert isinstance(root, Span)
         self._root = root
+        self._names_synced = False
         if announced is None:
             self._announce(names.RUN, root, known)
         self.context = set_span_in_context(root, Context())
@@ -123,7 +132,7 @@ class RunRecording:
     def _announce(self, kind: str, span: Span, attributes: Mapping[str, Any]) -> Stamp | None:
         """Write that a span has begun, as a span of no duration below it."""
         own = {**attributes, **self._known(kind + names.START_SUFFIX)}
-        announcement = encode_announcement(kind + names.START_SUFFIX, span, own)
+        announcement = encode_moment(kind + names.START_SUFFIX, span, own, span.start_time or 0)
         return self._journal.append(announcement, announces_call=kind == names.CALL)
 
     def amend_call(self, opened: OpenCall, amendment: Amendment) -> None:
@@ -174,6 +183,11 @@ class RunRecording:
         """Wait until all that was recorded is safe against power loss. Bodies first: lines name them."""
         self.bodies.sync()
         self._journal.sync()
+        if not self._names_synced:
+            # A new file is not found after a power loss unless the folders that name it are safe, too.
+            for folder in (self.folder / "bodies", self.folder, self.folder.parent):
+                _sync_folder(folder)
+            self._names_synced = True
 
     def close(self, status: str = "completed", error_type: str | None = None) -> Seal | None:
         """Close the run, and seal it unless another process has it open.
@@ -188,14 +202,12 @@ class RunRecording:
         Raises:
             StoreError: not all could be written.
         """
-        try:
+        # The journal is closed, and what waited for the disk written, before another process may open or seal the run.
+        with self._opened:
             self._journal.flush()
-            seal = self._seal(status, error_type) if not self.unwritten and self._is_last() else None
-        finally:
-            self.bodies.close()
-            os.close(self._presence)
-            self._journal.close()
-        return seal
+            if self.unwritten or not self._is_last():
+                return None
+            return self._seal(status, error_type)
 
     def _is_last(self) -> bool:
         # Asking for the exclusive lock gives up the shared one first, so of two that close at once the second gets it.
@@ -209,13 +221,18 @@ class RunRecording:
                 return True
         return False
 
-    def _seal(self, status: str, error_type: str | None) -> Seal:
+    def _seal(self, status: str, error_type: str | None) -> Seal | None:
+        found = survey(self.folder)
+        if found.seal is not None:
+            return found.seal  # that of one that closed at the same time, or of before, and nothing was recorded since
         self._root.set_attributes({names.RUN_STATUS: status, **_totals(self.folder)})
         if error_type is not None:
             self._root.set_attribute(names.ERROR_TYPE, error_type)
             self._root.set_status(Status(StatusCode.ERROR, error_type))
         self._root.end()
-        found = survey(self.folder)
+        if self.unwritten:
+            return None
+        found = survey(self.folder, found)
         seal = Seal(
             lines=found.lines,
             calls=found.calls,
@@ -230,18 +247,17 @@ class RunRecording:
             names.SEAL_BYTES: seal.bytes,
             names.SEAL_HEAD: seal.head,
         }
-        with self.span(names.SEAL, names.SEAL, start_ns=time.time_ns(), attributes=sealed):
-            pass
+        moment = encode_moment(names.SEAL, self._root, {**sealed, **self._known(names.SEAL)}, time.time_ns())
+        self._journal.append(moment, checked=True)
         return seal
 
 
-def _announced_start(journal: Path) -> int | None:
-    """When the run began, if its first line says so: Unix time, nanoseconds."""
-    with journal.open("rb") as lines, contextlib.suppress(ValueError):
-        for span in decode_line(lines.readline()):
-            if span.attributes.get(names.SPAN_KIND) == names.RUN + names.START_SUFFIX:
-                return span.start_ns
-    return None
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _totals(folder: Path) -> dict[str, int]:

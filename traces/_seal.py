@@ -1,8 +1,9 @@
 """Surveying a journal, and telling whether a run is as it was sealed.
 
 A seal says how many lines, calls and bytes stood before it, and the hash of the last line. Each line holds the hash of the
-one before, so a line that is missing or altered shows, and where. Whoever can rewrite the whole journal can also seal it
-anew: to prove a run against its keeper, note the seal's hash elsewhere when the run ends (`tachograph run` prints it).
+one before, so a line that is missing or altered shows, and where; the seal's line holds its own hash. Whoever can rewrite the
+whole journal can also seal it anew: to prove a run against its keeper, note the seal's hash elsewhere when the run ends
+(`tachograph run` prints it).
 """
 
 import hashlib
@@ -12,11 +13,12 @@ from pathlib import Path
 from typing import Final, Literal
 
 from . import _names as names
-from ._bodies import BodyReader
+from ._body_reader import BodyReader
 from ._errors import StoreError
-from ._journal import NO_LINE, stamp_of
+from ._journal import NO_LINE, Stamp, check_of, stamp_in
 from ._otlp import SpanRecord, decode_line
 from ._reader import is_live, journal_path
+from ._span import is_recorded
 
 __all__ = ["Seal", "Survey", "Verification", "survey", "verify"]
 
@@ -25,6 +27,16 @@ _BODIES: Final = (
     names.REQUEST_SENT_HASH,
     names.RESPONSE_BODY_HASH,
 )
+"""Attributes that name bodies."""
+_WITH_BODIES: Final = frozenset({names.CALL, names.CALL + names.START_SUFFIX, names.TAIL})
+_SEALED: Final = {
+    names.SEAL_LINES: "lines",
+    names.SEAL_CALLS: "calls",
+    names.SEAL_FINISHED: "finished_calls",
+    names.SEAL_BYTES: "bytes",
+    names.SEAL_HEAD: "head",
+}
+"""Members of a seal by attribute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +69,10 @@ class Survey:
     problems: list[str] = field(default_factory=list)
     torn: int = 0
     """Lines that a killed writer left unfinished."""
+    unread: int = 0
+    """Lines at the end that are no JSON: the next one tells whether they were left unfinished or altered."""
+    newest_format: int = names.JOURNAL_FORMAT
+    """The highest version of the journal's form that a line names."""
     body_hashes: set[str] = field(default_factory=set)
 
 
@@ -72,41 +88,81 @@ class Verification:
     survey: Survey
 
 
-def survey(where: Path) -> Survey:
-    """Read a journal once, checking its chain, its numbers and its seals."""
-    result = Survey()
-    with journal_path(where).open("rb") as lines:
-        for raw in lines:
-            _take(result, raw)
-            result.bytes += len(raw)
+def survey(where: Path, known: Survey | None = None) -> Survey:
+    """Read a journal once, checking its chain, its numbers and its seals.
+
+    Args:
+        where: a run's folder, or its journal.
+        known: a survey of the same journal to go on with, which is changed; None: begin at the start.
+
+    Raises:
+        InputError: there is no record.
+        StoreError: it cannot be read.
+    """
+    result = known or Survey()
+    path = journal_path(where)
+    raw = b"\n"
+    try:
+        with path.open("rb") as lines:
+            lines.seek(result.bytes)
+            for raw in lines:
+                _take(result, raw)
+                result.bytes += len(raw)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
+    if not raw.endswith(b"\n"):
+        # Of torn lines in a row, each but the last was ended by the next one.
+        result.torn, result.unread, result.seal = result.torn + max(1, result.unread), 0, None
     return result
 
 
 def _take(result: Survey, raw: bytes) -> None:
     line = raw.removesuffix(b"\n")
+    if not line:
+        return
     try:
-        stamp = stamp_of(line)
         spans = list(decode_line(line))
     except ValueError:
-        if raw.endswith(b"\n") and line.endswith(b"}"):
-            result.problems.append(f"the line after line {result.lines} is altered: it is no JSON")
-        result.torn += 1
+        result.unread += 1
         return
+    stamp = stamp_in(spans)
     if stamp is None:
         result.problems.append(f"the line after line {result.lines} is not this journal's: it carries no number")
         return
-    if stamp.line != result.lines + 1:
-        missing = stamp.line - result.lines - 1
-        result.problems.append(
-            f"{missing} lines are missing after line {result.lines}"
-            if missing > 0
-            else f"line {stamp.line} stands again or out of order after line {result.lines}"
-        )
-    elif stamp.previous != result.head:
-        result.problems.append(f"line {result.lines} is altered: line {stamp.line} holds another hash of it")
-    result.lines, result.head = stamp.line, hashlib.sha256(line).hexdigest()
+    _check_stamp(result, stamp)
+    result.lines, result.head, result.unread = stamp.line, hashlib.sha256(line).hexdigest(), 0
     for span in spans:
         _count(result, span, stamp.previous)
+        _check_line(result, span, line)
+
+
+def _check_stamp(result: Survey, stamp: Stamp) -> None:
+    missing = stamp.line - result.lines - 1
+    if missing == 0:
+        result.torn += result.unread
+        if stamp.previous != result.head:
+            result.problems.append(f"line {result.lines} is altered: line {stamp.line} holds another hash of it")
+    elif missing < 0:
+        result.problems.append(f"line {stamp.line} stands again or out of order after line {result.lines}")
+    elif result.unread:
+        result.problems.append(f"{_lines(missing)} altered after line {result.lines}: there is no JSON")
+    else:
+        result.problems.append(f"{_lines(missing)} missing after line {result.lines}")
+
+
+def _lines(count: int) -> str:
+    return "1 line is" if count == 1 else f"{count} lines are"
+
+
+def _check_line(result: Survey, span: SpanRecord, line: bytes) -> None:
+    """Check what a line says of itself: its form, and its own hash if it is the seal's, which no line after it holds."""
+    version = span.scope_attributes.get(names.JOURNAL_FORMAT_KEY)
+    if isinstance(version, int):
+        result.newest_format = max(result.newest_format, version)
+    check = span.attributes.get(names.JOURNAL_CHECK)
+    is_seal = span.attributes.get(names.SPAN_KIND) == names.SEAL
+    if (is_seal or check is not None) and check != check_of(line, str(check)):
+        result.problems.append(f"line {result.lines}, the seal, is altered: it holds another hash of itself")
 
 
 def _count(result: Survey, span: SpanRecord, previous: str) -> None:
@@ -115,22 +171,16 @@ def _count(result: Survey, span: SpanRecord, previous: str) -> None:
         result.calls += 1
     elif kind == names.CALL:
         result.finished_calls += 1
-    if kind in (names.CALL, names.CALL + names.START_SUFFIX, names.TAIL):
-        if names.BODIES_LOST not in span.attributes:
-            result.body_hashes.update(span.attributes[name] for name in _BODIES if name in span.attributes)
-        result.seal = None
-    elif kind == names.SEAL:
+    if kind in _WITH_BODIES and names.BODIES_LOST not in span.attributes:
+        hashes = (span.attributes.get(name) for name in _BODIES)
+        result.body_hashes.update(digest for digest in hashes if isinstance(digest, str))
+    if kind == names.SEAL:
         result.seal = _check_seal(result, span, previous)
+    elif is_recorded(span):
+        result.seal = None
 
 
 def _check_seal(result: Survey, span: SpanRecord, previous: str) -> Seal:
-    seal = Seal(
-        lines=span.attributes[names.SEAL_LINES],
-        calls=span.attributes[names.SEAL_CALLS],
-        finished_calls=span.attributes[names.SEAL_FINISHED],
-        bytes=span.attributes[names.SEAL_BYTES],
-        head=span.attributes[names.SEAL_HEAD],
-    )
     counted = Seal(
         lines=result.lines - 1,
         calls=result.calls,
@@ -138,11 +188,11 @@ def _check_seal(result: Survey, span: SpanRecord, previous: str) -> Seal:
         bytes=result.bytes,
         head=previous,
     )
-    for what in ("lines", "calls", "finished_calls", "bytes", "head"):
-        sealed, found = getattr(seal, what), getattr(counted, what)
-        if sealed != found:
-            result.problems.append(f"the seal says {what.replace('_', ' ')} {sealed}, the journal has {found}")
-    return seal
+    for name, what in _SEALED.items():
+        said, found = span.attributes.get(name), getattr(counted, what)
+        if said != found:
+            result.problems.append(f"the seal says {what.replace('_', ' ')} {said}, the journal has {found}")
+    return counted
 
 
 def verify(folder: Path) -> Verification:
@@ -150,12 +200,15 @@ def verify(folder: Path) -> Verification:
 
     Raises:
         InputError: there is no record.
-        StoreError: it cannot be read.
+        StoreError: it cannot be read, or a newer tachograph wrote it.
     """
-    try:
-        result = survey(folder)
-    except OSError as error:
-        raise StoreError(f"{folder}: cannot be read: {error.strerror}") from error
+    result = survey(folder)
+    if result.unread:
+        result.problems.append(f"{_lines(result.unread)} altered after line {result.lines}: there is no JSON")
+    if result.newest_format > names.JOURNAL_FORMAT and not result.problems:
+        raise StoreError(
+            f"{folder}: written by a newer tachograph (journal format {result.newest_format}); update to verify it"
+        )
     problems = [*result.problems, *_damaged_bodies(folder, result.body_hashes)]
     return Verification(
         state="damaged" if problems else "sealed" if result.seal else "open",
@@ -176,10 +229,11 @@ def _damaged_bodies(folder: Path, hashes: set[str]) -> Iterator[str]:
         if digest in hashes:
             try:
                 bodies.get(digest)
-            except (StoreError, KeyError) as error:
-                yield f"body {digest} is damaged: {error}"
-    for digest in sorted(hashes - set(bodies)):
-        yield f"body {digest} is missing"
+            except StoreError as error:
+                yield str(error)
+    for digest in sorted(hashes.difference(bodies)):
+        where = f"; bytes {bodies.gaps} of the pack hold no record that can be read" if bodies.gaps else ""
+        yield f"body {digest} is missing{where}"
 
 
 def _notes(folder: Path, result: Survey) -> Iterator[str]:

@@ -7,13 +7,14 @@ import orjson
 
 from . import _names as names
 from ._call import Amendment, Call, CallRequest, CallResponse, Timing, ToolCall, Usage, UsageSource
-from ._otlp import SpanRecord
+from ._otlp import SpanRecord, clean_text
 
 __all__ = [
     "amendment_attributes",
     "call_attributes",
     "call_from_span",
     "is_call",
+    "is_recorded",
     "request_attributes",
     "span_name",
 ]
@@ -156,7 +157,11 @@ def _time_to_first_chunk(call: Call) -> float | None:
 
 def _json_list(items: Iterable[Any]) -> str:
     """A JSON list, without the items that would take it over `_LONGEST_JSON`."""
-    text = orjson.dumps(items).decode()
+    try:
+        text = orjson.dumps(items).decode()
+    except orjson.JSONEncodeError:  # a header that is not UTF-8
+        items = [tuple(map(clean_text, item)) for item in items]
+        text = orjson.dumps(items).decode()
     if len(text) <= _LONGEST_JSON:
         return text
     kept, size = [], 2
@@ -174,6 +179,11 @@ def is_call(span: SpanRecord) -> bool:
     return kind == names.CALL if kind is not None else span.attributes.get(names.OPERATION) in _MODEL_OPERATIONS
 
 
+def is_recorded(span: SpanRecord) -> bool:
+    """Whether a span is part of a run's recording, which a seal closes; a score may be added at any time."""
+    return span.attributes.get(names.SPAN_KIND) not in (None, names.SCORE)
+
+
 def call_from_span(span: SpanRecord, *, ended: bool = True) -> Call:
     """The call that a span records; `ended=False` for the announcement of one that has not ended.
 
@@ -183,6 +193,8 @@ def call_from_span(span: SpanRecord, *, ended: bool = True) -> Call:
     own = _read(attributes, _CALL)
     own["outcome"] = own["outcome"] or "completed"
     own["run_id"] = own["run_id"] or attributes.get(names.SESSION_ID) or span.trace_id
+    if not ended:
+        own["sequence"] = attributes.get(names.JOURNAL_CALLS)
     return Call(
         **own,
         # The announcement has an id of its own: the call's is its parent's.
@@ -207,9 +219,10 @@ def _response(attributes: Mapping[str, Any]) -> CallResponse | None:
     own = _read(attributes, _RESPONSE)
     if all(value is None for value in own.values()):
         return None
+    reasons = attributes.get(names.FINISH_REASONS) or ()
     return CallResponse(
         **own,
-        finish_reasons=tuple(attributes.get(names.FINISH_REASONS, ())),
+        finish_reasons=(reasons,) if isinstance(reasons, str) else tuple(reasons),
         tool_calls=tuple(ToolCall(**item) for item in _parsed_list(attributes.get(names.TOOL_CALLS))),
         head=tuple(map(tuple, _parsed_list(attributes.get(names.RESPONSE_HEAD)))),
     )
@@ -231,7 +244,7 @@ def _usage(attributes: Mapping[str, Any]) -> Usage:
 def _timing(span: SpanRecord, *, ended: bool) -> Timing:
     stamps = _read(span.attributes, _TIMING)
     seconds = span.attributes.get(names.TIME_TO_FIRST_CHUNK)
-    if stamps["first_byte_in"] is None and seconds is not None:
+    if stamps["first_byte_in"] is None and isinstance(seconds, (int, float)):
         stamps["first_byte_in"] = round(seconds * _NANOSECONDS)
     return Timing(start_ns=span.start_ns, end=span.end_ns - span.start_ns if ended else None, **stamps)
 

@@ -4,12 +4,13 @@ import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from ._bodies import BodyCache
 from ._errors import InputError, StoreError
-from ._reader import JOURNAL_NAME
+from ._reader import JOURNAL_NAME, journal_path
 from ._recording import RunRecording
 
 __all__ = ["RunStore", "check_run_id", "new_run_id"]
@@ -58,12 +59,16 @@ class RunStore:
 
         Raises:
             InputError: there is no such store.
-            StoreError: it cannot be read.
+            StoreError: it cannot be read, or a folder in it cannot.
         """
-        if not self.folder.is_dir():
-            raise InputError(f"{self.folder}: no such folder; --store names the one that holds the runs")
         try:
             folders = sorted(self.folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError) as error:
+            message = f"{self.folder}: no such folder; --store names the one that holds the runs"
+            raise InputError(message) from error
         except OSError as error:
             raise StoreError(f"{self.folder}: cannot be read: {error.strerror}") from error
-        yield from (folder for folder in folders if (folder / JOURNAL_NAME).is_file())
+        for folder in folders:
+            with suppress(InputError):
+                journal_path(folder / JOURNAL_NAME)
+                yield folder

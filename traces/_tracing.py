@@ -17,9 +17,10 @@ from ._errors import StoreError
 from ._journal import Journal
 from ._otlp import Envelope, encode_span
 
-__all__ = ["make_envelope", "make_tracer", "root_span_id_of", "trace_id_of"]
+__all__ = ["make_envelope", "make_tracer", "refuse_disabled_sdk", "root_span_id_of", "trace_id_of"]
 
 _UNLIMITED: Final = SpanLimits(
+    max_attributes=SpanLimits.UNSET,
     max_span_attributes=SpanLimits.UNSET,
     max_events=SpanLimits.UNSET,
     max_links=SpanLimits.UNSET,
@@ -96,18 +97,23 @@ def make_envelope() -> Envelope:
     return Envelope(_resource(), scope)
 
 
+def refuse_disabled_sdk() -> None:
+    """Refuse to record what would not be recorded.
+
+    Raises:
+        StoreError: the environment disables the SDK, whatever it is told here.
+    """
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        raise StoreError("OTEL_SDK_DISABLED is set, and nothing could be recorded: unset it")
+
+
 def make_tracer(run_id: str, journal: Journal) -> Tracer:
     """A tracer that records every span of one run into its journal. The first span it starts is the run's own.
 
     Args:
         run_id: the run, which determines the trace.
         journal: where the spans go.
-
-    Raises:
-        StoreError: the environment disables the SDK.
     """
-    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        raise StoreError("OTEL_SDK_DISABLED is set, and nothing could be recorded: unset it")
     provider = TracerProvider(
         # Always on: the default would record nothing for an agent that sends a `traceparent` with the sampled flag off.
         sampler=ALWAYS_ON,

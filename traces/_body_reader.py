@@ -1,0 +1,177 @@
+"""Reading the bodies of a run from the pack that `_bodies` describes, whatever a killed writer or a bad disk left of it."""
+
+import hashlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import orjson
+
+from ._bodies import PACK_FORMAT, PACK_FORMAT_KEY, PACK_HEADER, PACK_NAME, pack_tail
+from ._errors import StoreError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+__all__ = ["BodyReader"]
+
+_HEAD: Final = b'{"sha256":"'
+"""What each record begins with."""
+_LONGEST_HEAD: Final = 1024
+_WINDOW: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    digest: str
+    offset: int
+    """Where its frames stand in the pack."""
+    stored: int
+    """Bytes of its frames."""
+    base: str | None
+    prefix: int
+    suffix: int
+
+    @property
+    def end(self) -> int:
+        """Where the next record stands."""
+        return self.offset + self.stored + len(pack_tail(self.digest))
+
+
+class BodyReader:
+    """Reads the bodies of one run by their hash. What is no whole record is passed over up to the next one."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the pack's index. A run without bodies has none.
+
+        Args:
+            folder: `bodies/` in the run's folder.
+
+        Raises:
+            StoreError: the pack cannot be read, or a newer tachograph wrote it.
+        """
+        self._path = folder / PACK_NAME
+        self._entries: dict[str, _Entry] = {}
+        self._last: tuple[str | None, bytes] = (None, b"")
+        self.gaps: list[tuple[int, int]] = []
+        """From which byte to which the pack holds no record that can be read: cut off by a kill, or damaged."""
+        try:
+            with self._path.open("rb") as pack:
+                self._read_index(pack)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreError(f"{self._path}: cannot be read: {error.strerror}") from error
+
+    def __contains__(self, digest: str) -> bool:
+        return digest in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, digest: str) -> bytes:
+        """The body with this hex sha256.
+
+        Raises:
+            KeyError: the run has no such body.
+            StoreError: its record is damaged, or may have stood where the pack is.
+        """
+        chain = self._chain(digest)
+        body = self._last[1]
+        try:
+            with self._path.open("rb") as pack:
+                for entry in reversed(chain):
+                    pack.seek(entry.offset)
+                    new = _decompress(pack.read(entry.stored))
+                    body = (
+                        body[: entry.prefix] + new + body[len(body) - entry.suffix :] if entry.base is not None else new
+                    )
+        except (OSError, EOFError, zstd.ZstdError) as error:
+            raise StoreError(f"{self._path}: the record of body {digest} is damaged: {error}") from error
+        if hashlib.sha256(body).hexdigest() != digest:
+            raise StoreError(f"{self._path}: the record of body {digest} is damaged: its bytes have another hash")
+        self._last = (digest, body)
+        return body
+
+    def _chain(self, digest: str) -> list[_Entry]:
+        """The body's record and those that it leans on, as far as the last body that was read."""
+        if digest not in self._entries and self.gaps:
+            raise StoreError(f"{self._path}: no body {digest}, but {len(self.gaps)} gap(s) in the pack: {self.gaps}")
+        chain = [self._entries[digest]]
+        while (base := chain[-1].base) is not None and base != self._last[0]:
+            chain.append(self._entries[base])
+        return chain
+
+    def _read_index(self, pack: BinaryIO) -> None:
+        header = pack.readline(_LONGEST_HEAD)
+        self._refuse_newer(header)
+        size = os.fstat(pack.fileno()).st_size
+        position = len(header) if header == PACK_HEADER else 0
+        while position < size:
+            entry = _entry_at(pack, position, size)
+            # A base stands before what leans on it, so the first of two records of a body is the one that counts:
+            # two processes may each have written a body that leans on the other's.
+            if entry is None or (entry.base is not None and entry.base not in self._entries):
+                end = _next_record(pack, position + 1, size)
+                self.gaps.append((position, end))
+                position = end
+            else:
+                self._entries.setdefault(entry.digest, entry)
+                position = entry.end
+
+    def _refuse_newer(self, header: bytes) -> None:
+        try:
+            version = orjson.loads(header)[PACK_FORMAT_KEY]
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            return
+        if isinstance(version, int) and version > PACK_FORMAT:
+            raise StoreError(f"{self._path}: written by a newer tachograph (format {version}); update to read it")
+
+
+def _entry_at(pack: BinaryIO, position: int, size: int) -> _Entry | None:
+    """The record that begins here, if one does, and it is whole."""
+    pack.seek(position)
+    head = pack.readline(_LONGEST_HEAD)
+    try:
+        fields = orjson.loads(head)
+        names = (fields["sha256"], fields.get("base"))
+        numbers = (fields["stored"], fields.get("prefix", 0), fields.get("suffix", 0))
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return None
+    if not all(name is None or type(name) is str for name in names):
+        return None
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        return None
+    (digest, base), (stored, prefix, suffix) = names, numbers
+    entry = _Entry(digest, position + len(head), stored, base, prefix, suffix)
+    if not head.endswith(b"\n") or entry.end > size:
+        return None
+    tail = pack_tail(digest)
+    pack.seek(entry.end - len(tail))
+    return entry if pack.read(len(tail)) == tail else None
+
+
+def _next_record(pack: BinaryIO, position: int, size: int) -> int:
+    """Where the next record begins at or after this byte; the pack's size if none does."""
+    while position < size:
+        pack.seek(position)
+        found = pack.read(_WINDOW).find(_HEAD)
+        if found >= 0:
+            return position + found
+        position += _WINDOW - len(_HEAD) + 1
+    return size
+
+
+def _decompress(frames: bytes) -> bytes:
+    # Not zstd.decompress: for each frame it copies all that follow.
+    with zstd.ZstdFile(io.BytesIO(frames)) as file:
+        return file.read()

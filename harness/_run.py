@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span
-from opentelemetry.trace import Status, StatusCode, set_span_in_context
+from opentelemetry.trace import Status, StatusCode
 
 from ..proxy import AgentEndpoint, Proxy
 from ..traces import Seal, TachographError, new_run_id
@@ -146,8 +145,9 @@ async def _run_agent(assignment: Assignment, launch: Launch, endpoint: AgentEndp
         "gen_ai.agent.name": agent.name,
         "process.executable.name": Path(agent.argv[0]).name,
     }
+    below = recording.calls_below
     with recording.span("agent", f"invoke_agent {agent.name}", attributes=attributes) as span:
-        recording.calls_below = set_span_in_context(span, Context())
+        recording.calls_below = span.get_span_context()
         try:
             return await run_in_terminal(
                 Command(
@@ -160,7 +160,7 @@ async def _run_agent(assignment: Assignment, launch: Launch, endpoint: AgentEndp
                 on_end=lambda outcome: _tell_outcome(span, outcome),
             )
         finally:
-            recording.calls_below = recording.context
+            recording.calls_below = below
 
 
 def _tell_outcome(span: Span, outcome: Outcome) -> None:

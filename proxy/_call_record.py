@@ -1,9 +1,7 @@
 """The record of one call while it goes on: what is seen of it, and when that is put on disk."""
 
-import contextlib
 import logging
 import time
-from collections.abc import Iterator
 
 from ..traces import Amendment, OpenCall, Outcome
 from ._observation import Observation
@@ -23,13 +21,14 @@ class CallRecord:
         self._observation = observation
         self._sync = sync
         self._opened: OpenCall | None = None
+        self._hashed = False
         self.ended = False
         """The end is on disk."""
 
     async def announce(self, body: bytes, sent: bytes | None) -> None:
         """Put the request on disk: the agent's body, and the one that the upstream gets if it is another."""
         observation = self._observation
-        with self._faults_logged():
+        with self:
             self._keep_bodies(body, sent)
             recording = self._run.recording
             self._opened = recording.start_call(observation.request, observation.start_ns, observation.bodies_lost)
@@ -39,7 +38,10 @@ class CallRecord:
 
     def hash_request(self) -> None:
         """Work out what can wait until the upstream works: the canonical hash, and which attempt this is."""
-        with self._faults_logged():
+        if self._hashed:
+            return
+        self._hashed = True
+        with self:
             self._observation.attempt = self._run.attempt(self._observation.hash_request())
 
     def end(self, outcome: Outcome, message: str | None = None, *, discarded: bool = False) -> None:
@@ -47,8 +49,9 @@ class CallRecord:
         if self.ended:
             return
         self.ended = True
+        self.hash_request()
         observation = self._observation
-        with self._faults_logged():
+        with self:
             if observation.has_response:
                 self._keep_response()
             call = observation.end(outcome, time.perf_counter_ns(), message, discarded=discarded)
@@ -61,7 +64,7 @@ class CallRecord:
         if not self.ended:
             self.end("completed")
             if self._sync:
-                with self._faults_logged():
+                with self:
                     await self._run.sync()
 
     def amend(
@@ -69,7 +72,7 @@ class CallRecord:
     ) -> None:
         """Put on disk what came after the end."""
         observation = self._observation
-        with self._faults_logged():
+        with self:
             self._keep_response()
             amendment = Amendment(
                 at_ns=time.time_ns(),
@@ -104,9 +107,12 @@ class CallRecord:
         self._observation.bodies_lost = error.strerror
         _logger.error("run %s: bodies of a call could not be kept: %s", self._run.recording.run_id, error.strerror)
 
-    @contextlib.contextmanager
-    def _faults_logged(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception:  # whatever it is, the agent must not notice
-            _logger.exception("run %s: a call could not be recorded whole", self._run.recording.run_id)
+    def __enter__(self) -> None:
+        """Begin something that must not break the call."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        """Log a fault of the recording, whatever it is: the agent must not notice."""
+        if not isinstance(error, Exception):
+            return False
+        _logger.error("run %s: a call could not be recorded whole", self._run.recording.run_id, exc_info=error)
+        return True

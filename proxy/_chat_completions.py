@@ -10,13 +10,15 @@ import orjson
 
 from ..traces import ToolCall
 from ._answer import Answer, AnswerReader, Question, TokenCounts
-from ._sse import EventSplitter, event_data
+from ._sse import EventSplitter, event_data, event_type
 
 __all__ = ["API", "read_question", "stream_reader", "whole_reader"]
 
 API: Final = "chat_completions"
 _TERMINAL: Final = b"[DONE]"
 _LONGEST_TERMINAL_EVENT: Final = 64
+_LONGEST_TEXT: Final = 4096
+"""Characters of a name or a message. Some servers tell the whole request in an error's message."""
 _CONTENT_MEMBERS: Final = (
     "content",
     "reasoning_content",
@@ -44,12 +46,13 @@ def read_question(body: bytes) -> Question:
         return Question(api=API)
     streamed = parsed.get("stream") is True
     options = parsed.get("stream_options")
+    usage_told_of = options is not None and (not isinstance(options, dict) or "include_usage" in options)
     return Question(
         api=API,
         model=_text(parsed.get("model")),
         streamed=streamed,
         parsed=parsed,
-        wants_usage_asked_for=streamed and "include_usage" not in _object(options),
+        wants_usage_asked_for=streamed and not usage_told_of,
     )
 
 
@@ -72,6 +75,8 @@ class _Collector:
         self._model: str | None = None
         self._finish_reasons: dict[int, str] = {}
         self._tool_calls: dict[tuple[int, int], dict[str, Any]] = {}
+        self._places: dict[tuple[int, int | None], int] = {}
+        """The latest tool call of a choice, by the index that its deltas tell; under None the latest of all."""
         self._tokens: dict[str, int] = {}
         self._error: dict[str, Any] | None = None
 
@@ -100,29 +105,28 @@ class _Collector:
             self._finish_reasons[index] = reason
         self._take_usage(choice.get("usage"))
         calls = said.get("tool_calls")
-        for place, call in enumerate(calls if isinstance(calls, list) else ()):
+        for call in calls if isinstance(calls, list) else ():
             if isinstance(call, dict):
-                self._take_tool_call(index, place, call)
+                self._take_tool_call(index, call)
 
-    def _take_tool_call(self, choice: int, place: int, call: dict[str, Any]) -> None:
-        index = _count(call.get("index"))
-        if index is None:
-            index = self._guess_index(choice, place, _text(call.get("id")))
-        known = self._tool_calls.setdefault((choice, index), {"id": None, "name": None, "arguments_bytes": 0})
+    def _take_tool_call(self, choice: int, call: dict[str, Any]) -> None:
         function = _object(call.get("function"))
-        known["id"] = known["id"] or _text(call.get("id"))
-        known["name"] = known["name"] or _text(function.get("name"))
-        arguments = function.get("arguments")
+        call_id, name, arguments = _text(call.get("id")), _text(function.get("name")), function.get("arguments")
+        place = self._place_of(choice, _count(call.get("index")), call_id, name)
+        known = self._tool_calls.setdefault((choice, place), {"id": None, "name": None, "arguments_bytes": 0})
+        known["id"] = known["id"] or call_id
+        known["name"] = known["name"] or name
         if isinstance(arguments, str):
             known["arguments_bytes"] += len(arguments.encode("utf-8", "replace"))
 
-    def _guess_index(self, choice: int, place: int, call_id: str | None) -> int:
-        """A delta without an index goes on with the latest call, unless its id says that it begins another."""
-        mine = [index for owner, index in self._tool_calls if owner == choice]
-        if not mine:
-            return place
-        latest = max(mine)
-        return latest if call_id in (None, self._tool_calls[choice, latest]["id"]) else latest + 1
+    def _place_of(self, choice: int, index: int | None, call_id: str | None, name: str | None) -> int:
+        """The place of the tool call that a delta goes on with, or of the one that it begins."""
+        place = self._places.get((choice, index))
+        if place is None or _begins_another(self._tool_calls[choice, place], index, call_id, name):
+            taken = [known for owner, known in self._tool_calls if owner == choice]
+            place = max(taken, default=-1) + 1 if index is None or index in taken else index
+        self._places[choice, index] = self._places[choice, None] = place
+        return place
 
     def _take_usage(self, usage: Any) -> None:
         if not isinstance(usage, dict):
@@ -145,9 +149,17 @@ class _Collector:
                 for (choice, index), known in sorted(self._tool_calls.items(), key=lambda item: item[0])
             ),
             tokens=TokenCounts(**self._tokens) if self._tokens else None,
-            error_type=None if error is None else str(error.get("code") or error.get("type") or "error"),
+            error_type=None if error is None else _text(str(error.get("code") or error.get("type") or "error")),
             message=None if error is None else _text(error.get("message")),
         )
+
+
+def _begins_another(known: dict[str, Any], index: int | None, call_id: str | None, name: str | None) -> bool:
+    """Whether a delta begins a tool call of its own. Some servers tell no index, some tell 0 for all calls."""
+    other_id = call_id is not None and call_id != known["id"]
+    if index is None:
+        return other_id or (call_id is None and name is not None and known["name"] is not None)
+    return other_id and name is not None and known["id"] is not None
 
 
 class _StreamReader:
@@ -162,24 +174,29 @@ class _StreamReader:
 
     def feed(self, data: bytes) -> None:
         for event in self._events.feed(data):
-            self._take(event_data(event))
+            self._take(event)
         # An agent may act on the line before the blank one that ends the event.
-        if not self.ended and event_data(self._events.begun(_LONGEST_TERMINAL_EVENT)) == _TERMINAL:
+        begun = self._events.begun(_LONGEST_TERMINAL_EVENT)
+        if begun and event_data(begun) == _TERMINAL:
             self.ended = True
 
-    def _take(self, data: bytes | None) -> None:
+    def _take(self, event: bytes) -> None:
+        data = event_data(event)
         if data is None:
             return
         if data.strip() == _TERMINAL:
             self.ended = True
             return
         try:
-            self._collector.take(orjson.loads(data))
+            said = orjson.loads(data)
         except orjson.JSONDecodeError:
             return
+        if b"error" in event and event_type(event) == b"error" and "error" not in _object(said):
+            said = {"error": said}
+        self._collector.take(said)
 
     def finish(self) -> Answer:
-        self._take(event_data(self._events.flush()))
+        self._take(self._events.flush())
         return self._collector.answer()
 
 
@@ -205,7 +222,7 @@ class _WholeReader:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return value[:_LONGEST_TEXT] if isinstance(value, str) and value else None
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -24,51 +24,74 @@ class DecodingError(ValueError):
 
 
 class _Decoder(Protocol):
-    def __call__(self, data: bytes, /) -> bytes: ...
+    """Decodes the next bytes; stops when about `limit` bytes have come out."""
+
+    def __call__(self, data: bytes, limit: int, /) -> bytes: ...
 
 
-def _inflate() -> _Decoder:
-    return zlib.decompressobj(_ZLIB_OR_GZIP).decompress
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _Frames:
+    """A body may hold several frames, as zstd calls them, or members, as gzip does."""
+
+    def __init__(self, new: Callable[[], _Decompressor]) -> None:
+        self._new = new
+        self._decompressor = new()
+
+    def __call__(self, data: bytes, limit: int, /) -> bytes:
+        decoded = b""
+        while data and len(decoded) < limit:
+            if self._decompressor.eof:
+                self._decompressor = self._new()
+            decoded += self._decompressor.decompress(data, limit - len(decoded))
+            data = self._decompressor.unused_data
+        return decoded
 
 
 class _Deflate:
     """`deflate` is zlib by the RFC and raw deflate from some servers: the first byte tells."""
 
     def __init__(self) -> None:
-        self._decoder: _Decoder | None = None
+        self._decompressor: _Decompressor | None = None
 
-    def __call__(self, data: bytes, /) -> bytes:
-        if self._decoder is None and data:
+    def __call__(self, data: bytes, limit: int, /) -> bytes:
+        if not data:
+            return b""
+        if self._decompressor is None:
             is_zlib = data[0] & 0x0F == zlib.DEFLATED
-            self._decoder = zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS).decompress
-        return self._decoder(data) if self._decoder else b""
+            self._decompressor = zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
+        return self._decompressor.decompress(data, limit)
 
 
-class _Zstandard:
-    """A body may hold several frames."""
-
+class _Brotli:
     def __init__(self) -> None:
-        self._decoder = zstd.ZstdDecompressor()
+        self._decompressor = brotli.Decompressor()
 
-    def __call__(self, data: bytes, /) -> bytes:
-        decoded = self._decoder.decompress(data)
-        while self._decoder.eof and (rest := self._decoder.unused_data):
-            self._decoder = zstd.ZstdDecompressor()
-            decoded += self._decoder.decompress(rest)
+    def __call__(self, data: bytes, limit: int, /) -> bytes:
+        decoded: bytes = self._decompressor.process(data, output_buffer_limit=limit)
         return decoded
 
 
-def _brotli() -> _Decoder:
-    process: _Decoder = brotli.Decompressor().process
-    return process
+def _gzip() -> _Decoder:
+    return _Frames(lambda: zlib.decompressobj(_ZLIB_OR_GZIP))
+
+
+def _zstandard() -> _Decoder:
+    return _Frames(zstd.ZstdDecompressor)
 
 
 _DECODERS: Final[Mapping[str, Callable[[], _Decoder]]] = {
-    "gzip": _inflate,
-    "x-gzip": _inflate,
+    "gzip": _gzip,
+    "x-gzip": _gzip,
     "deflate": _Deflate,
-    "br": _brotli,
-    "zstd": _Zstandard,
+    "br": _Brotli,
+    "zstd": _zstandard,
 }
 
 
@@ -100,12 +123,13 @@ class BodyDecoder:
         Raises:
             DecodingError: they are not in the coding, or too much has come out.
         """
+        left = EXPANSION_LIMIT - self._expanded
         try:
             for decoder in self._decoders:
-                data = decoder(data)
+                data = decoder(data, left + 1)
+                if len(data) > left:
+                    raise DecodingError(f"body expands beyond {EXPANSION_LIMIT} bytes")
         except (zlib.error, brotli.error, zstd.ZstdError, EOFError) as error:
             raise DecodingError(f"damaged body: {error}") from error
         self._expanded += len(data)
-        if self._decoders and self._expanded > EXPANSION_LIMIT:
-            raise DecodingError(f"body expands beyond {EXPANSION_LIMIT} bytes")
         return data

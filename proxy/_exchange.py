@@ -5,6 +5,8 @@ see it (the terminal event, or the last byte).
 """
 
 import asyncio
+import socket
+import struct
 import time
 from collections.abc import Callable
 from typing import Final
@@ -14,16 +16,22 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from ._call_record import CallRecord
-from ._headers import forwarded
+from ._headers import forwarded, recorded_query
 from ._injection import UsageRemover
 from ._observation import Observation
 from ._response import RelayedResponse
 from ._upstream import AnswerContext
 
-__all__ = ["Exchange", "UpstreamUnreachableError"]
+__all__ = ["INTERRUPTED", "Exchange", "UpstreamUnreachableError"]
+
+INTERRUPTED: Final = "the proxy stops"
+"""What a task is cancelled with when the proxy stops; cancelled otherwise, its agent has hung up."""
 
 _REFUSALS: Final = frozenset({400, 422})
 """How servers answer a member that they do not know."""
+_LENGTH: Final = frozenset({b"content-length"})
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+"""`struct linger`."""
 
 
 class UpstreamUnreachableError(Exception):
@@ -32,10 +40,6 @@ class UpstreamUnreachableError(Exception):
 
 class _UpstreamCutError(Exception):
     """The upstream's answer broke off."""
-
-
-class _AgentGoneError(Exception):
-    """The agent no longer takes bytes."""
 
 
 class Exchange:
@@ -63,7 +67,7 @@ class Exchange:
         self._record = record
         self._remover = remover
         self._on_answered = on_answered
-        self._hashing = False
+        self._came_late = False
 
     async def relay(self, asking: AnswerContext) -> web.StreamResponse | None:
         """Ask the upstream and pass on its answer.
@@ -85,106 +89,95 @@ class Exchange:
                     return None
                 self._on_answered()
                 return await self._pass_on(answer)
-        except asyncio.CancelledError:
-            self._give_up()
+        except asyncio.CancelledError as cancelled:
+            self._record.end("interrupted" if cancelled.args == (INTERRUPTED,) else "client_disconnected")
             raise
         except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError) as error:
             raise self._unreachable(error) from error
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             # It took the request and hung up: the agent gets to see just that.
-            self._record.end("upstream_cut", f"the upstream hung up without an answer: {error}")
+            self._record.end("upstream_cut", f"the upstream hung up without an answer: {self._told(error)}")
             return self._cut(RelayedResponse(502, "Bad Gateway", CIMultiDict()))
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # ValueError: its head cannot be written again, since a header holds control characters.
             raise self._unreachable(error) from error
 
     def _unreachable(self, error: Exception) -> UpstreamUnreachableError:
-        reason = str(error) or type(error).__name__
+        reason = self._told(error)
         self._record.end("upstream_unreachable", reason)
         return UpstreamUnreachableError(reason)
+
+    def _told(self, error: Exception) -> str:
+        """What an error says, without the secrets of the URL that it may quote."""
+        said = str(error) or type(error).__name__
+        _, _, query = self._request.raw_path.partition("?")
+        return said.replace(query, recorded_query(query) or "") if query else said
 
     def sent(self) -> None:
         """Take note that the request has been handed to the connection."""
         self._observation.stamp("upstream_sent", time.perf_counter_ns())
-        if not self._hashing:
-            # While the upstream works there is time for what nobody waits for.
-            self._hashing = True
-            asyncio.get_running_loop().call_soon(self._record.hash_request)
-
-    def _give_up(self) -> None:
-        """The task was cancelled: by the agent's hanging up, or by the proxy's stopping."""
-        transport = self._request.transport
-        gone = transport is None or transport.is_closing()
-        self._record.end("client_disconnected" if gone else "interrupted")
+        # While the upstream works there is time for what nobody waits for.
+        asyncio.get_running_loop().call_soon(self._record.hash_request)
 
     async def _discard(self, answer: aiohttp.ClientResponse) -> None:
         try:
             self._observation.take(await answer.read(), time.perf_counter_ns())
         except aiohttp.ClientError as error:
-            self._record.end("upstream_cut", str(error), discarded=True)
+            self._record.end("upstream_cut", self._told(error), discarded=True)
         else:
             self._record.end("completed", discarded=True)
 
     async def _pass_on(self, answer: aiohttp.ClientResponse) -> web.StreamResponse:
         response = RelayedResponse(answer.status, answer.reason or "", self._passing_headers(answer))
         await response.prepare(self._request)
-        if not answer.content.total_bytes and not answer.content.at_eof():
-            response.send_head()
         try:
+            if not answer.content.total_bytes and not answer.content.at_eof():
+                response.send_head()
             await self._pass_on_body(answer.content, response)
         except _UpstreamCutError as error:
-            self._record.end("upstream_cut", str(error))
+            self._record.end("upstream_cut", self._told(error))
             return self._cut(response)
-        except _AgentGoneError:
+        except ConnectionError:
             self._lose_agent()
+        finally:
+            if self._came_late:
+                self._record.amend()
         return response
 
     def _passing_headers(self, answer: aiohttp.ClientResponse) -> CIMultiDict[str]:
         """The head's fields that pass. The length does not, if bytes will be taken out."""
         if self._remover is None:
-            return forwarded(answer.headers)
-        if answer.content_type != "text/event-stream" or "Content-Encoding" in answer.headers:
+            return forwarded(answer.raw_headers)
+        if not self._observation.in_events or "Content-Encoding" in answer.headers:
             self._remover = None
-            return forwarded(answer.headers)
-        return forwarded(answer.headers, ("Content-Length",))
+            return forwarded(answer.raw_headers)
+        return forwarded(answer.raw_headers, _LENGTH)
 
     async def _pass_on_body(self, content: aiohttp.StreamReader, response: RelayedResponse) -> None:
         observation, record, remover = self._observation, self._record, self._remover
-        amended = False
         while chunk := await self._next(content):
             observation.take(chunk, time.perf_counter_ns())
             passed = remover.feed(chunk) if remover else chunk
             observation.deliver(passed)
             if record.ended:
-                amended = True
+                self._came_late = True
             elif observation.ended or content.at_eof():
                 await record.complete()
-            await self._write(response, passed)
+            await response.write(passed)
             observation.passed(time.perf_counter_ns())
-        if remover is not None:
-            rest = remover.flush()
+        if remover is not None and (rest := remover.flush()):
             observation.deliver(rest)
-            await self._write(response, rest)
-        if amended:
-            record.amend()
+            self._came_late = record.ended
+            await response.write(rest)
         await record.complete()
-        try:
-            await response.write_eof()
-        except ConnectionError as error:
-            raise _AgentGoneError from error
+        await response.write_eof()
 
     @staticmethod
     async def _next(content: aiohttp.StreamReader) -> bytes:
         try:
             return await content.readany()
         except (aiohttp.ClientError, OSError) as error:
-            raise _UpstreamCutError(str(error)) from error
-
-    @staticmethod
-    async def _write(response: RelayedResponse, data: bytes) -> None:
-        try:
-            await response.write(data)
-        except ConnectionError as error:
-            raise _AgentGoneError from error
+            raise _UpstreamCutError(str(error) or type(error).__name__) from error
 
     def _lose_agent(self) -> None:
         if self._record.ended and not self._observation.ended:
@@ -195,8 +188,13 @@ class Exchange:
 
     def _cut(self, response: RelayedResponse) -> web.StreamResponse:
         """End the agent's connection as the upstream ended its own: what came is sent, and no end of the body."""
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            return response
         if response.prepared:
             response.send_head()
-        if self._request.transport is not None:
-            self._request.transport.close()
+            if response.ends_with_connection:
+                # Closed in the ordinary way it would be a clean end.
+                transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        transport.close()
         return response

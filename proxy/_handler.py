@@ -1,21 +1,21 @@
 """What a request to the proxy is: which run, which question, which headers; then an exchange."""
 
+import asyncio
 import hashlib
 import time
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from aiohttp import web
-from multidict import CIMultiDict
 
 from ..traces import CallRequest, InputError, StoreError
 from ._answer import Question
 from ._call_record import CallRecord
 from ._decoding import BodyDecoder, DecodingError
-from ._exchange import Exchange, UpstreamUnreachableError
-from ._headers import KEY_HEADERS, RUN_HEADER, forwarded, presented_key, recorded_head, recorded_query
+from ._exchange import INTERRUPTED, Exchange, UpstreamUnreachableError
+from ._headers import RUN_HEADER, forwarded, recorded_head, recorded_query, with_key, without_keys
 from ._injection import UsageRemover, ask_for_usage
 from ._keys import PREFIX
 from ._observation import Observation, read_question, session_of
@@ -25,7 +25,7 @@ from ._upstream import Outgoing, Upstream
 
 __all__ = ["Handler"]
 
-_NOT_FOR_THE_UPSTREAM: Final = ("Host", RUN_HEADER)
+_NOT_FOR_THE_UPSTREAM: Final = frozenset({b"host", RUN_HEADER.encode()})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,9 +59,30 @@ class Handler:
         self._runs = runs
         self._upstream = upstream
         self._asks_for_usage = settings.usage == "inject"
+        self._at_work: set[asyncio.Task[Any]] = set()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._at_work.add(task)
+        try:
+            return await self._handle(request)
+        finally:
+            self._at_work.discard(task)
+
+    async def stop(self, grace: float) -> None:
+        """Give requests some seconds to end, and interrupt those that do not."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + grace
+        while self._at_work and (left := deadline - clock()) > 0:
+            await asyncio.wait(self._at_work, timeout=left)
+        for task in self._at_work:
+            task.cancel(INTERRUPTED)
+        if self._at_work:
+            await asyncio.wait(self._at_work)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         start_ns, started = time.time_ns(), time.perf_counter_ns()
         target = split_target(request.raw_path)
         if target is None:
@@ -104,7 +125,10 @@ class Handler:
             return None
         if incoming.body is None or "Content-Encoding" in incoming.request.headers:
             return None
-        return ask_for_usage(incoming.body, incoming.question.parsed)
+        try:
+            return ask_for_usage(incoming.body, incoming.question.parsed)
+        except RecursionError:
+            return None
 
     async def _exchange(self, incoming: _Incoming, asking: bytes | None) -> web.StreamResponse | None:
         """One exchange; `asking`: the body that also asks for usage."""
@@ -142,12 +166,17 @@ class Handler:
         )
 
     def _outgoing(self, incoming: _Incoming, asking: bytes | None) -> Outgoing:
-        headers = forwarded(incoming.request.headers, _NOT_FOR_THE_UPSTREAM)
+        headers = forwarded(incoming.request.raw_headers, _NOT_FOR_THE_UPSTREAM)
         if asking is not None:
-            headers.popall("Content-Length", None)
+            if "Content-Length" in headers:
+                headers["Content-Length"] = str(len(asking))
             # What is encoded cannot be cut; a stream that is not encoded is what nearly all upstreams send anyway.
             headers["Accept-Encoding"] = "identity"
-        self._exchange_key(headers)
+        if self._settings.upstream_key is not None:
+            with_key(headers, self._settings.upstream_key)
+        else:
+            # The agent's own key passes; a run key never goes up.
+            without_keys(headers, PREFIX)
         query = f"?{incoming.target.query}" if incoming.target.query else ""
         return Outgoing(
             method=incoming.request.method,
@@ -156,17 +185,6 @@ class Handler:
             body=incoming.body if asking is None else asking,
             chunked="Content-Length" not in incoming.request.headers,
         )
-
-    def _exchange_key(self, headers: CIMultiDict[str]) -> None:
-        """Put the upstream's key in the place of the agent's. A run key never goes up."""
-        key = self._settings.upstream_key
-        presented = [name for name in KEY_HEADERS if name in headers]
-        if key is not None:
-            for name in presented or ["Authorization"]:
-                headers[name] = f"Bearer {key}" if name == "Authorization" else key
-        elif (presented_key(headers) or "").startswith(PREFIX):
-            for name in presented:
-                del headers[name]
 
 
 async def _incoming(request: web.BaseRequest, target: Target, run: OpenRun, start_ns: int, started: int) -> _Incoming:

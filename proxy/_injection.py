@@ -16,7 +16,7 @@ from ._sse import EventSplitter, event_data
 __all__ = ["UsageRemover", "ask_for_usage"]
 
 _OPTION: Final = b'"include_usage":true'
-_NULL_USAGE: Final = re.compile(rb',\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,')
+_NULL_USAGE: Final = re.compile(rb',\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,\s*')
 
 
 def ask_for_usage(body: bytes, request: dict[str, Any]) -> bytes:
@@ -24,14 +24,16 @@ def ask_for_usage(body: bytes, request: dict[str, Any]) -> bytes:
 
     Args:
         body: the request's bytes, UTF-8 JSON, an object.
-        request: the same, parsed; it has no `include_usage`.
+        request: the same, parsed; it has no `include_usage`, and its `stream_options`, if any, are an object or null.
+
+    Raises:
+        RecursionError: it is nested too deeply for Python's parser.
     """
     if "stream_options" not in request:
         start = body.index(b"{") + 1
         return b'%b"stream_options":{%b},%b' % (body[:start], _OPTION, body[start:])
     start, end = _member_span(body, "stream_options")
-    options = request["stream_options"]
-    if not isinstance(options, dict) or not options:
+    if not request["stream_options"]:
         return b"%b{%b}%b" % (body[:start], _OPTION, body[end:])
     return b"%b{%b,%b" % (body[:start], _OPTION, body[start + 1 :])
 

@@ -30,6 +30,7 @@ _BROKEN: Final[Mapping[Outcome, tuple[str, str]]] = {
     "interrupted": ("interrupted", "the proxy was stopped before the end of the answer"),
 }
 """`error.type` and message by outcome."""
+_OK: Final = 200
 _FIRST_ERROR_STATUS: Final = 400
 
 
@@ -80,6 +81,8 @@ class Observation:
         self._request_hash: str | None = None
         self.body = body
         """The response's body so far, as received."""
+        self.in_events = False
+        """The response is a stream of events."""
         self.attempt: int | None = None
         self.sequence: int | None = None
         self.bodies_lost: str | None = None
@@ -100,13 +103,16 @@ class Observation:
         self.stamp("headers", now)
         self._status, self._response_head = status, head
         self._request_id = _first(headers, _REQUEST_ID_HEADERS)
-        is_stream = headers.get("Content-Type", "").lower().startswith("text/event-stream")
-        make_reader = (_STREAM_READERS if is_stream else _WHOLE_READERS).get(self._api)
+        self.in_events = _is_stream(status, headers.get("Content-Type", "").lower(), asked=self._streamed)
+        make_reader = (_STREAM_READERS if self.in_events else _WHOLE_READERS).get(self._api)
         if make_reader is None:
             return
         self._reader = make_reader()
+        encoding = headers.get("Content-Encoding")
+        if encoding is None:
+            return
         try:
-            decoder = BodyDecoder(headers.get("Content-Encoding", ""))
+            decoder = BodyDecoder(encoding)
         except DecodingError as error:
             self._stop_reading(str(error))
         else:
@@ -165,7 +171,9 @@ class Observation:
     @property
     def delivered_hash(self) -> str | None:
         """Hex sha256 of what went to the agent so far, if it is not what was received; else None."""
-        delivered = self._delivered.hexdigest() if self._delivered is not None else self.body.sha256
+        if self._delivered is None:
+            return None
+        delivered = self._delivered.hexdigest()
         return delivered if delivered != self.body.sha256 else None
 
     @property
@@ -184,7 +192,7 @@ class Observation:
         """
         answer = self._finish_reading()
         whole = outcome == "completed"
-        if whole and self._streamed and self._status == 200 and not self._has_end(answer):  # noqa: PLR2004
+        if whole and self._streamed and self.in_events and self._status == _OK and not self._has_end(answer):
             outcome, message = "upstream_cut", "the stream ended without its terminal event"
         error_type, said = _BROKEN.get(outcome, (answer.error_type, answer.message))
         if error_type is None and (self._status or 0) >= _FIRST_ERROR_STATUS:
@@ -269,6 +277,11 @@ class Observation:
         if self._status is None:
             return "no response"
         return "the upstream told none"
+
+
+def _is_stream(status: int, content_type: str, *, asked: bool) -> bool:
+    """Whether a response is one of events. Who asked for a stream takes any answer but an error or JSON for one."""
+    return content_type.startswith("text/event-stream") or (asked and status == _OK and "json" not in content_type)
 
 
 def session_of(headers: Mapping[str, str]) -> str | None:

@@ -1,6 +1,7 @@
 """The proxy as an object: start it, point agents at it, stop it."""
 
 import errno
+import logging
 import os
 import socket
 from collections.abc import Mapping
@@ -9,12 +10,13 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from ..traces import ProxyError, RunRecording, RunStore, Seal, StoreError
 from ._handler import Handler
 from ._runs import OpenRuns, Tally
 from ._settings import ProxySettings
-from ._upstream import HEAD_LINE_LIMIT, Upstream
+from ._upstream import HEAD_LINE_LIMIT, HEADER_LIMIT, Upstream
 
 __all__ = ["AgentEndpoint", "Proxy", "listen"]
 
@@ -22,9 +24,21 @@ _BACKLOG: Final = 4096
 """Connections that may wait to be accepted; the kernel's own limit cuts it. The default of 128 drops bursts."""
 _IDLE_CONNECTION: Final = 3600.0
 """Seconds that an agent's connection is kept: longer than an agent thinks between two calls."""
-_HEADER_COUNT: Final = 1000
-_SHUTDOWN_GRACE: Final = 10.0
-"""Seconds that calls in flight have to end when the proxy stops."""
+_CLOSING_GRACE: Final = 1.0
+"""Seconds that connections have to close, no call being in flight."""
+
+
+class _WithoutRequestBytes(logging.Filter):
+    """aiohttp shows the line of a request that it cannot parse, and a key may be in it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+            record.exc_info = None
+        return True
+
+
+_logger = logging.getLogger("tachograph.proxy.connections")
+_logger.addFilter(_WithoutRequestBytes())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +86,9 @@ class Proxy:
         self._listener = listener
         self._upstream = Upstream(settings.upstream, settings.connect_timeout)
         self._runs = OpenRuns(RunStore(settings.store), settings.default_run)
+        self._handler = Handler(settings, self._runs, self._upstream)
         self._runner: web.ServerRunner | None = None
+        self._site: web.SockSite | None = None
         self._keys: dict[str, str] = {}
 
     async def start(self) -> None:
@@ -84,28 +100,32 @@ class Proxy:
         """
         await self._upstream.start()
         try:
+            if self._listener is None:
+                self._listener = listen(self._settings.host, self._settings.port)
             _make_store(self._settings)
             if self._settings.default_run is not None:
                 self._runs.open(self._settings.default_run)
-            if self._listener is None:
-                self._listener = listen(self._settings.host, self._settings.port)
         except Exception:
             await self._upstream.stop()
+            if self._listener is not None:
+                self._listener.close()
             raise
         server = web.Server(
-            Handler(self._settings, self._runs, self._upstream),
+            self._handler,
             # An agent that hangs up ends its call at once, and with it the upstream's work.
             handler_cancellation=True,
             access_log=None,
+            logger=_logger,
             auto_decompress=False,
             keepalive_timeout=_IDLE_CONNECTION,
             max_line_size=HEAD_LINE_LIMIT,
             max_field_size=HEAD_LINE_LIMIT,
-            max_headers=_HEADER_COUNT,
+            max_headers=HEADER_LIMIT,
         )
-        self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_GRACE)
+        self._runner = web.ServerRunner(server, shutdown_timeout=_CLOSING_GRACE)
         await self._runner.setup()
-        await web.SockSite(self._runner, self._listener, backlog=_BACKLOG).start()
+        self._site = web.SockSite(self._runner, self._listener, backlog=_BACKLOG)
+        await self._site.start()
 
     async def stop(self) -> dict[str, Seal | None]:
         """Stop listening, give calls in flight some seconds to end, close all runs.
@@ -116,8 +136,11 @@ class Proxy:
         Raises:
             StoreError: not all could be written; all runs are closed nevertheless.
         """
-        if self._runner is not None:
+        if self._runner is not None and self._site is not None:
+            await self._site.stop()
+            await self._handler.stop(self._settings.shutdown_grace)
             await self._runner.cleanup()
+            self._runner = self._site = None
         await self._upstream.stop()
         seals: dict[str, Seal | None] = {}
         failures = []

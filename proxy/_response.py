@@ -35,6 +35,12 @@ class RelayedResponse(web.StreamResponse):
         """Whether the connection may serve another request."""
         return self._reusable
 
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether nothing but the end of the connection tells the agent that the body is over."""
+        headers = self._relayed_headers
+        return self._has_body and "Content-Length" not in headers and "Transfer-Encoding" not in headers
+
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Hand the head to the connection, which sends it with the first bytes of the body, or by `send_head`."""
         if self._writer is not None:
@@ -45,7 +51,6 @@ class RelayedResponse(web.StreamResponse):
         self._has_body = request.method != "HEAD" and self.status not in _NO_BODY_STATUSES
         if self._has_body and "Content-Length" not in headers:
             if request.version >= HttpVersion11:
-                writer.enable_chunking()
                 headers["Transfer-Encoding"] = "chunked"
             else:
                 self._reusable = False
@@ -55,6 +60,9 @@ class RelayedResponse(web.StreamResponse):
             headers["Connection"] = "keep-alive"
         version = request.version
         await writer.write_headers(f"HTTP/{version.major}.{version.minor} {self.status} {self.reason}", headers)
+        if "Transfer-Encoding" in headers:
+            # Not before: of a head that cannot be written, the error that takes its place is not chunked.
+            writer.enable_chunking()
         return writer
 
     def send_head(self) -> None:

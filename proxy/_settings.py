@@ -63,3 +63,5 @@ class ProxySettings:
     """Make each call safe against power loss, too, before the agent sees its end."""
     connect_timeout: float = 30.0
     """Seconds to reach the upstream. There is no other limit of time: a long silence is the model's to keep."""
+    shutdown_grace: float = 10.0
+    """Seconds that calls in flight have to end when the proxy stops."""

@@ -6,9 +6,13 @@ Lines end in LF, CRLF or CR, and in nothing else: U+2028 inside JSON ends none, 
 import re
 from typing import Final
 
-__all__ = ["EventSplitter", "event_data"]
+__all__ = ["EventSplitter", "event_data", "event_type"]
 
-_BLANK_LINE: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
+_BLANK_LINE: Final = re.compile(rb"\n(?:\r?\n|\r(?=[^\n]))|\r\n(?:\r?\n|\r(?=[^\n]))|\r\r\n?")
+"""After LF or CRLF a CR at the end of what has come is half a CRLF: its other half must not begin the next event.
+
+`\\r?` in the place of the first two branches would be four times as slow.
+"""
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 _LONGEST_LINE_ENDS: Final = 4
 
@@ -48,7 +52,16 @@ class EventSplitter:
 
 def event_data(event: bytes) -> bytes | None:
     """The data of an event, its lines joined by LF; None if it has none (a comment, a ping)."""
-    lines = [line for line in _LINE_END.split(event) if line.startswith(b"data") and line[4:5] in (b":", b"")]
-    if not lines:
-        return None
-    return b"\n".join(line[5:].removeprefix(b" ") for line in lines)
+    lines = _values(event, b"data")
+    return b"\n".join(lines) if lines else None
+
+
+def event_type(event: bytes) -> bytes:
+    """The type of an event; empty if it says none."""
+    return b"".join(_values(event, b"event")[-1:])
+
+
+def _values(event: bytes, field: bytes) -> list[bytes]:
+    size = len(field)
+    lines = [line for line in _LINE_END.split(event) if line.startswith(field) and line[size : size + 1] in (b":", b"")]
+    return [line[size + 1 :].removeprefix(b" ") for line in lines]

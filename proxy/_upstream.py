@@ -1,31 +1,35 @@
 """The way to the upstream: one pool of connections, nothing added, nothing retried."""
 
 import asyncio
+import io
 import socket
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 from yarl import URL
 
 from ..traces import ProxyError
 from ._settings import UpstreamAddress
 
-__all__ = ["HEAD_LINE_LIMIT", "AnswerContext", "Outgoing", "Upstream"]
+__all__ = ["HEADER_LIMIT", "HEAD_LINE_LIMIT", "AnswerContext", "Outgoing", "Upstream"]
 
 AnswerContext = AbstractAsyncContextManager[aiohttp.ClientResponse]
 """Entered, it sends a request and gives the response as soon as its head is in."""
 
 HEAD_LINE_LIMIT: Final = 64 * 1024
 """Bytes of one header line, both ways. aiohttp's 8 KiB is less than some agents' beta lists and trace headers."""
+HEADER_LIMIT: Final = 1000
+"""Headers of one message, both ways. aiohttp's default is 128."""
 _READ_BUFFER: Final = 64 * 1024
 """Bytes read ahead of an agent that reads slowly, before the upstream is made to wait."""
 _IDLE_CONNECTION: Final = 30.0
 """Seconds that a connection is kept for the next call. A connection that the upstream closed meanwhile is not used."""
+_LARGE_BODY: Final = 2**20
 _AUTOMATIC: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 """Headers that aiohttp would add to a request that lacks them."""
 
@@ -76,7 +80,7 @@ class Upstream:
             read_bufsize=_READ_BUFFER,
             max_line_size=HEAD_LINE_LIMIT,
             max_field_size=HEAD_LINE_LIMIT,
-            trace_configs=[_tell_when_sent()],
+            max_headers=HEADER_LIMIT,
         )
 
     def send(self, outgoing: Outgoing, on_sent: Callable[[], None]) -> AnswerContext:
@@ -84,17 +88,16 @@ class Upstream:
 
         Args:
             outgoing: the request.
-            on_sent: called when it has been handed to the connection, for each part of it.
+            on_sent: called when its body has been handed to the connection; never for a request without one.
         """
         assert self._session is not None, "start() comes first"
         return self._session.request(
             outgoing.method,
             URL(self.address.base + outgoing.target, encoded=True),
-            headers=outgoing.headers,
-            data=outgoing.body,
+            headers=_spelled_alike(outgoing.headers),
+            data=_payload(outgoing.body, on_sent),
             chunked=True if outgoing.chunked and outgoing.body is not None else None,
             allow_redirects=False,
-            trace_request_ctx=on_sent,
         )
 
     async def stop(self) -> None:
@@ -104,11 +107,38 @@ class Upstream:
             self._session = None
 
 
-def _tell_when_sent() -> aiohttp.TraceConfig:
-    async def sent(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
-        context.trace_request_ctx()
+class _Tells(aiohttp.Payload):
+    """A body that tells when it has been sent. A trace of the client would tell it, too, and cost many times as much."""
 
-    trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(sent)
-    trace.on_request_chunk_sent.append(sent)
-    return trace
+    on_sent: Callable[[], None]
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        await super().write_with_length(writer, content_length)
+        self.on_sent()
+
+
+class _Body(_Tells, aiohttp.BytesPayload):
+    pass
+
+
+class _LargeBody(_Tells, aiohttp.BytesIOPayload):
+    """Goes up piece by piece, so that other calls need not wait: aiohttp warns of one sent as a whole."""
+
+
+def _payload(body: bytes | None, on_sent: Callable[[], None]) -> aiohttp.Payload | None:
+    if body is None:
+        return None
+    payload: _Tells = _Body(body) if len(body) <= _LARGE_BODY else _LargeBody(io.BytesIO(body))
+    payload.on_sent = on_sent
+    return payload
+
+
+def _spelled_alike(headers: CIMultiDict[str]) -> CIMultiDict[str]:
+    """The headers, one that comes several times spelled as the first time.
+
+    Of headers whose names differ in case only, aiohttp would send the last one alone.
+    """
+    if len({name.lower() for name, _ in headers.items()}) == len(headers):
+        return headers
+    first: dict[str, str] = {}
+    return CIMultiDict((first.setdefault(name.lower(), name), value) for name, value in headers.items())

@@ -75,6 +75,7 @@ class GrowingBody:
         """Begin empty. A compressor may serve many bodies: each frame is whole by itself."""
         self._compressor = compressor
         self._sha256 = hashlib.sha256()
+        self._digest: str | None = None
         self._latest = bytearray()
         self._frames: list[bytes] = []
         self.length = 0
@@ -83,6 +84,7 @@ class GrowingBody:
     def add(self, piece: bytes) -> None:
         """Take the next bytes."""
         self._sha256.update(piece)
+        self._digest = None
         self.length += len(piece)
         self._latest += piece
         if len(self._latest) >= _FRAME:
@@ -92,7 +94,9 @@ class GrowingBody:
     @property
     def sha256(self) -> str:
         """Hex sha256 of the bytes so far."""
-        return self._sha256.hexdigest()
+        if self._digest is None:
+            self._digest = self._sha256.hexdigest()
+        return self._digest
 
     def frames(self) -> bytes:
         """The bytes so far, as zstd frames."""

@@ -113,8 +113,8 @@ class CallRequest:
     sent_body_hash: str | None
     """Of the body that the upstream got, if it is another one; else None."""
     sent_bytes: int | None
-    head: tuple[tuple[str, str], ...] = field(repr=False)
-    """Header names and values in their order and case, keys masked."""
+    head: str | None = field(repr=False)
+    """Header lines as they came, `Name: value`, CRLF between them, keys masked; None in records of other tools."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,8 @@ class CallResponse:
     delivered_body_hash: str | None
     """Of the body that was handed to the agent, if it is another one; else None."""
     delivered_bytes: int | None
-    head: tuple[tuple[str, str], ...] = field(repr=False)
+    head: str | None = field(repr=False)
+    """As the request's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,18 +71,19 @@ def _with_float_fragments(value: Any) -> Any:
 
 def _is_plain(value: Any) -> bool:
     """Whether orjson writes it as the RFC wants it."""
-    waiting = [value]
+    waiting: list[Any] = [(value,)]
     while waiting:
-        item = waiting.pop()
-        kind = type(item)
-        if kind is dict:
-            if not all(map(str.isascii, item)):
+        items = waiting.pop()
+        if type(items) is dict:
+            if not "".join(items).isascii():
                 return False
-            waiting.extend(item.values())
-        elif kind is list:
-            waiting.extend(item)
-        elif kind is float or (kind is int and not -_EXACT_INTEGER < item < _EXACT_INTEGER):
-            return False
+            items = items.values()
+        for item in items:
+            kind = type(item)
+            if kind is dict or kind is list:
+                waiting.append(item)
+            elif kind is float or (kind is int and not -_EXACT_INTEGER < item < _EXACT_INTEGER):
+                return False
     return True
 
 

@@ -24,6 +24,12 @@ NO_LINE: Final = "0" * 64
 _STAMP: Final = (names.JOURNAL_LINE, names.JOURNAL_CALLS, names.JOURNAL_PREVIOUS)
 _CHECK: Final = b',{"key":"%b","value":{"stringValue":"%%b"}}' % names.JOURNAL_CHECK.encode()
 
+_ATTRIBUTES: Final = (
+    b'{"key":"%b","value":{"intValue":"%%d"}},{"key":"%b","value":{"intValue":"%%d"}},'
+    b'{"key":"%b","value":{"stringValue":"%%b"}}'
+    % (names.JOURNAL_LINE.encode(), names.JOURNAL_CALLS.encode(), names.JOURNAL_PREVIOUS.encode())
+)
+
 _logger = logging.getLogger("tachograph.journal")
 
 
@@ -38,13 +44,9 @@ class Stamp:
     previous: str
     """Hex sha256 of the line before it, without its newline; `NO_LINE` for the first."""
 
-    def attributes(self) -> list[dict[str, Any]]:
-        """As OTLP attributes."""
-        return [
-            {"key": names.JOURNAL_LINE, "value": {"intValue": str(self.line)}},
-            {"key": names.JOURNAL_CALLS, "value": {"intValue": str(self.calls)}},
-            {"key": names.JOURNAL_PREVIOUS, "value": {"stringValue": self.previous}},
-        ]
+    def attributes(self) -> bytes:
+        """As OTLP attributes, JSON, with commas between them."""
+        return _ATTRIBUTES % (self.line, self.calls, self.previous.encode())
 
 
 def stamp_in(spans: Iterable[SpanRecord]) -> Stamp | None:
@@ -157,8 +159,7 @@ class Journal:
         line = self._envelope.line(waiting.span, attributes)
         if waiting.checked:
             check = hashlib.sha256(line[:-1]).hexdigest()
-            attributes.append({"key": names.JOURNAL_CHECK, "value": {"stringValue": check}})
-            line = self._envelope.line(waiting.span, attributes)
+            line = self._envelope.line(waiting.span, attributes + _CHECK % check.encode())
         # A line that a killed writer left torn is ended in the same write: no line ends without one that follows it.
         self._file.append(b"\n" + line if self._torn else line, self._end)
         self._end += len(line) + self._torn

@@ -74,11 +74,11 @@ class Envelope:
         )
         self._tail = b'],"schemaUrl":%b}]}]}\n' % orjson.dumps(scope.schema_url or "")
 
-    def line(self, span: bytes, more_attributes: list[dict[str, Any]]) -> bytes:
-        """A whole line, with more attributes added to an encoded span."""
+    def line(self, span: bytes, more_attributes: bytes) -> bytes:
+        """A whole line, with more attributes, JSON with commas between them, added to an encoded span."""
         # The attributes stand last in the span, so that the span need not be encoded while other writers wait.
         separator = b"," if more_attributes and not span.endswith(b"[]}") else b""
-        return b"".join((self._head, span[:-2], separator, orjson.dumps(more_attributes)[1:], b"}", self._tail))
+        return b"".join((self._head, span[:-2], separator, more_attributes, b"]}", self._tail))
 
 
 def encode_span(span: ReadableSpan) -> bytes:
@@ -113,27 +113,27 @@ def encode_span(span: ReadableSpan) -> bytes:
         ]
     if span.links:
         encoded["links"] = [_encode_link(link) for link in span.links]
-    encoded["attributes"] = encode_attributes(span.attributes)
+    # A copy is a plain dictionary: the SDK's own takes a lock for each item.
+    attributes: dict[str, Any] = (span.attributes or {}).copy()  # type: ignore[attr-defined] # it is no bare Mapping
+    encoded["attributes"] = encode_attributes(attributes)
     return _fitting(encoded)
 
 
-def encode_moment(name: str, parent: ReadableSpan, attributes: Mapping[str, Any], at_ns: int) -> bytes:
+def encode_moment(name: str, parent: SpanContext, attributes: Mapping[str, Any], at_ns: int) -> bytes:
     """A span of no duration below another one, in the form of `encode_span`.
 
     Args:
         name: its name.
-        parent: the span that it is below.
+        parent: of the span that it is below.
         attributes: its attributes.
         at_ns: Unix time, nanoseconds.
     """
-    context = parent.get_span_context()
-    assert context is not None
     moment = str(at_ns)
     return _fitting(
         {
-            "traceId": format_trace_id(context.trace_id),
+            "traceId": format_trace_id(parent.trace_id),
             "spanId": secrets.token_hex(8),
-            "parentSpanId": format_span_id(context.span_id),
+            "parentSpanId": format_span_id(parent.span_id),
             "flags": _REMOTE_PARENT_KNOWN,
             "name": name,
             "kind": 1,

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import Span
-from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.sdk.trace import ReadableSpan, Span
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, set_span_in_context
 
 from . import _names as names
 from ._bodies import BodyCache, BodyPack
@@ -22,7 +23,7 @@ from ._otlp import encode_moment
 from ._reader import JOURNAL_NAME, read_announcement, read_calls
 from ._seal import Seal, survey
 from ._span import amendment_attributes, call_attributes, request_attributes, span_name
-from ._tracing import make_envelope, make_tracer, refuse_disabled_sdk
+from ._tracing import JournalProcessor, make_envelope, make_tracer, refuse_disabled_sdk
 
 __all__ = ["OpenCall", "RunRecording"]
 
@@ -37,11 +38,14 @@ _CLOSING_PAUSE: Final = 0.002
 class OpenCall:
     """A call whose announcement is in the journal."""
 
-    span: Span
-    sequence: int | None
-    """The call's number in the run; None if the announcement waits for a full disk."""
+    context: SpanContext
+    parent: SpanContext
+    start_ns: int
+    """Unix time, nanoseconds."""
     attributes: Mapping[str, Any]
     """Those of its request."""
+    sequence: int | None
+    """The call's number in the run; None if the announcement waits for a full disk."""
 
 
 class RunRecording:
@@ -76,7 +80,9 @@ class RunRecording:
             except OSError as error:
                 raise StoreError(f"{folder}: cannot record here: {error.strerror}") from error
             self._opened = opened.pop_all()
-        self._tracer = make_tracer(self.run_id, self._journal)
+        self._processor = JournalProcessor(self._journal)
+        self._ids = RandomIdGenerator()
+        self._tracer = make_tracer(self.run_id, self._processor)
         earlier = without_stamp(announced.attributes) if announced else {}
         known = {**earlier, **attributes, **self._known(names.RUN), names.OPENINFERENCE_KIND: "CHAIN"}
         root = self._tracer.start_span(
@@ -89,10 +95,10 @@ class RunRecording:
         self._root = root
         self._names_synced = False
         if announced is None:
-            self._announce(names.RUN, root, known)
+            self._announce(names.RUN, root.get_span_context(), known, root.start_time or 0)
         self.context = set_span_in_context(root, Context())
         """The run's span as a parent for others."""
-        self.calls_below = self.context
+        self.calls_below = root.get_span_context()
         """The parent of calls: the run's span, or that of the agent that makes them."""
 
     def _known(self, kind: str) -> dict[str, str]:
@@ -111,35 +117,43 @@ class RunRecording:
             start_ns: Unix time, nanoseconds.
             bodies_lost: why the request's body is not kept; None if it is.
         """
-        # The span gets its attributes when it ends: the SDK would check and copy them twice.
-        span = self._tracer.start_span(
-            span_name(request), context=self.calls_below, kind=SpanKind.CLIENT, start_time=start_ns
-        )
-        assert isinstance(span, Span)
+        parent = self.calls_below
+        span_id = self._ids.generate_span_id()
+        context = SpanContext(parent.trace_id, span_id, is_remote=False, trace_flags=parent.trace_flags)
         attributes = request_attributes(request)
         if bodies_lost is not None:
             attributes[names.BODIES_LOST] = bodies_lost
-        stamp = self._announce(names.CALL, span, attributes)
-        return OpenCall(span, stamp.calls if stamp else None, attributes)
+        stamp = self._announce(names.CALL, context, attributes, start_ns)
+        return OpenCall(context, parent, start_ns, attributes, stamp.calls if stamp else None)
 
     def end_call(self, opened: OpenCall, call: Call) -> None:
         """Record how a call ended."""
-        opened.span.set_attributes({**opened.attributes, **call_attributes(call)})
-        if call.error_type is not None:
-            opened.span.set_status(Status(StatusCode.ERROR, call.message or call.error_type))
-        opened.span.end(end_time=call.timing.start_ns + (call.timing.end or 0))
-
-    def _announce(self, kind: str, span: Span, attributes: Mapping[str, Any]) -> Stamp | None:
-        """Write that a span has begun, as a span of no duration below it."""
-        own = {**attributes, **self._known(kind + names.START_SUFFIX)}
-        announcement = encode_moment(kind + names.START_SUFFIX, span, own, span.start_time or 0)
-        return self._journal.append(announcement, announces_call=kind == names.CALL)
+        error = None if call.error_type is None else Status(StatusCode.ERROR, call.message or call.error_type)
+        # Made whole when it ends: a span of the tracer checks, locks and copies each attribute, a quarter of a call's cost.
+        span = ReadableSpan(
+            name=span_name(call.request),
+            context=opened.context,
+            parent=opened.parent,
+            resource=self._root.resource,
+            attributes={**opened.attributes, **call_attributes(call)},
+            kind=SpanKind.CLIENT,
+            status=error or Status(),
+            start_time=opened.start_ns,
+            end_time=opened.start_ns + (call.timing.end or 0),
+            instrumentation_scope=self._root.instrumentation_scope,
+        )
+        self._processor.on_end(span)
 
     def amend_call(self, opened: OpenCall, amendment: Amendment) -> None:
         """Record what was learnt of a call after its end: bytes behind the terminal event, a failed last write."""
-        parent = set_span_in_context(opened.span, Context())
-        with self.span(names.TAIL, names.TAIL, parent, amendment.at_ns, amendment_attributes(amendment)):
-            pass
+        attributes = {**amendment_attributes(amendment), **self._known(names.TAIL)}
+        self._journal.append(encode_moment(names.TAIL, opened.context, attributes, amendment.at_ns))
+
+    def _announce(self, kind: str, span: SpanContext, attributes: Mapping[str, Any], start_ns: int) -> Stamp | None:
+        """Write that a span has begun, as a span of no duration below it."""
+        own = {**attributes, **self._known(kind + names.START_SUFFIX)}
+        announcement = encode_moment(kind + names.START_SUFFIX, span, own, start_ns)
+        return self._journal.append(announcement, announces_call=kind == names.CALL)
 
     @contextlib.contextmanager
     def span(
@@ -159,7 +173,7 @@ class RunRecording:
         )
         assert isinstance(span, Span)
         if kind in _ANNOUNCED:
-            self._announce(kind, span, attributes or {})
+            self._announce(kind, span.get_span_context(), attributes or {}, span.start_time or 0)
         try:
             yield span
         finally:
@@ -247,7 +261,9 @@ class RunRecording:
             names.SEAL_BYTES: seal.bytes,
             names.SEAL_HEAD: seal.head,
         }
-        moment = encode_moment(names.SEAL, self._root, {**sealed, **self._known(names.SEAL)}, time.time_ns())
+        moment = encode_moment(
+            names.SEAL, self._root.get_span_context(), {**sealed, **self._known(names.SEAL)}, time.time_ns()
+        )
         self._journal.append(moment, checked=True)
         return seal
 

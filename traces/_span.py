@@ -51,6 +51,7 @@ _REQUEST: Final[Mapping[str, str]] = {
     names.REQUEST_BYTES: "bytes",
     names.REQUEST_SENT_HASH: "sent_body_hash",
     names.REQUEST_SENT_BYTES: "sent_bytes",
+    names.REQUEST_HEAD: "head",
 }
 _RESPONSE: Final[Mapping[str, str]] = {
     names.HTTP_STATUS: "status",
@@ -61,6 +62,7 @@ _RESPONSE: Final[Mapping[str, str]] = {
     names.RESPONSE_BYTES: "bytes",
     names.RESPONSE_DELIVERED_HASH: "delivered_body_hash",
     names.RESPONSE_DELIVERED_BYTES: "delivered_bytes",
+    names.RESPONSE_HEAD: "head",
 }
 _TIMING: Final[Mapping[str, str]] = {
     names.AT_REQUEST_READ: "request_read",
@@ -107,8 +109,6 @@ def request_attributes(request: CallRequest) -> dict[str, Any]:
         attributes[names.OPENAI_API] = request.api
     if request.streamed:
         attributes[names.REQUEST_STREAM] = True
-    if request.head:
-        attributes[names.REQUEST_HEAD] = _json_list(request.head)
     return attributes
 
 
@@ -131,8 +131,6 @@ def call_attributes(call: Call) -> dict[str, Any]:
             attributes[names.FINISH_REASONS] = response.finish_reasons
         if response.tool_calls:
             attributes[names.TOOL_CALLS] = _json_list(response.tool_calls)
-        if response.head:
-            attributes[names.RESPONSE_HEAD] = _json_list(response.head)
     first_chunk = _time_to_first_chunk(call)
     if first_chunk is not None:
         attributes[names.TIME_TO_FIRST_CHUNK] = first_chunk
@@ -211,8 +209,7 @@ def _request(attributes: Mapping[str, Any]) -> CallRequest:
     own = _read(attributes, _REQUEST)
     own["method"] = own["method"] or "POST"
     own["path"] = own["path"] or ""
-    head = _parsed_list(attributes.get(names.REQUEST_HEAD))
-    return CallRequest(**own, streamed=attributes.get(names.REQUEST_STREAM, False), head=tuple(map(tuple, head)))
+    return CallRequest(**own, streamed=attributes.get(names.REQUEST_STREAM, False))
 
 
 def _response(attributes: Mapping[str, Any]) -> CallResponse | None:
@@ -224,7 +221,6 @@ def _response(attributes: Mapping[str, Any]) -> CallResponse | None:
         **own,
         finish_reasons=(reasons,) if isinstance(reasons, str) else tuple(reasons),
         tool_calls=tuple(ToolCall(**item) for item in _parsed_list(attributes.get(names.TOOL_CALLS))),
-        head=tuple(map(tuple, _parsed_list(attributes.get(names.RESPONSE_HEAD)))),
     )
 
 

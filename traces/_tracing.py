@@ -17,7 +17,7 @@ from ._errors import StoreError
 from ._journal import Journal
 from ._otlp import Envelope, encode_span
 
-__all__ = ["make_envelope", "make_tracer", "refuse_disabled_sdk", "root_span_id_of", "trace_id_of"]
+__all__ = ["JournalProcessor", "make_envelope", "make_tracer", "refuse_disabled_sdk", "root_span_id_of", "trace_id_of"]
 
 _UNLIMITED: Final = SpanLimits(
     max_attributes=SpanLimits.UNSET,
@@ -61,16 +61,18 @@ class _RunIds(IdGenerator):
         return False
 
 
-class _JournalProcessor(SpanProcessor):
+class JournalProcessor(SpanProcessor):
     """Writes each span to the journal as it ends, in the caller's thread.
 
     A processor and not an exporter: what a processor raises comes out of `span.end()`, an exporter's failure is swallowed.
     """
 
     def __init__(self, journal: Journal) -> None:
+        """Take the journal."""
         self._journal = journal
 
     def on_end(self, span: ReadableSpan) -> None:
+        """Write a span that has ended."""
         self._journal.append(encode_span(span))
 
 
@@ -107,12 +109,12 @@ def refuse_disabled_sdk() -> None:
         raise StoreError("OTEL_SDK_DISABLED is set, and nothing could be recorded: unset it")
 
 
-def make_tracer(run_id: str, journal: Journal) -> Tracer:
-    """A tracer that records every span of one run into its journal. The first span it starts is the run's own.
+def make_tracer(run_id: str, processor: SpanProcessor) -> Tracer:
+    """A tracer whose every span goes to one processor. The first span it starts is the run's own.
 
     Args:
         run_id: the run, which determines the trace.
-        journal: where the spans go.
+        processor: where the spans go.
     """
     provider = TracerProvider(
         # Always on: the default would record nothing for an agent that sends a `traceparent` with the sampled flag off.
@@ -122,5 +124,5 @@ def make_tracer(run_id: str, journal: Journal) -> Tracer:
         id_generator=_RunIds(run_id),
         span_limits=_UNLIMITED,
     )
-    provider.add_span_processor(_JournalProcessor(journal))
+    provider.add_span_processor(processor)
     return provider.get_tracer(names.SCOPE, version("tachograph"), names.SCHEMA_URL, _SCOPE_ATTRIBUTES)

@@ -56,7 +56,7 @@ def make_call(request: CallRequest, answer: bytes = b"{}", start_ns: int = 0, **
         bytes=len(answer),
         delivered_body_hash=None,
         delivered_bytes=len(answer),
-        head=(("content-type", "application/json"),),
+        head="content-type: application/json",
     )
     members: dict[str, Any] = {
         "run_id": "",

@@ -31,7 +31,7 @@ REQUEST = CallRequest(
     bytes=0,
     sent_body_hash=None,
     sent_bytes=None,
-    head=tuple((f"X-{number}", "value") for number in range(5)),
+    head="\r\n".join(f"X-{number}: value" for number in range(5)),
 )
 
 

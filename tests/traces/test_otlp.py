@@ -53,7 +53,17 @@ def envelope() -> Envelope:
 
 
 def line_of(span: ReadableSpan, *more: dict[str, Any]) -> bytes:
-    return envelope().line(encode_span(span), list(more))
+    return envelope().line(encode_span(span), as_json(list(more)))
+
+
+def as_json(attributes: list[dict[str, Any]]) -> bytes:
+    return b",".join(map(orjson.dumps, attributes))
+
+
+def context_of(span: ReadableSpan) -> SpanContext:
+    found = span.get_span_context()
+    assert found is not None
+    return found
 
 
 def decoded(line: bytes) -> SpanRecord:
@@ -206,10 +216,10 @@ def test_a_span_that_would_not_fit_a_line_loses_its_longest_attributes() -> None
     long = {"message": "x" * 2**21, "model": "\x01" * 2**20, "hash": "f" * 64, "status": 200}
     for encoded in (
         encode_span(make_span("n" * 2**21, attributes=long, status=Status(StatusCode.ERROR, "m" * 2**21))),
-        encode_moment("call.start", make_span(), long, START),
+        encode_moment("call.start", context_of(make_span()), long, START),
     ):
         assert len(encoded) <= SPAN_LIMIT
-        line = envelope().line(encoded, encode_attributes({"last": 1}))
+        line = envelope().line(encoded, as_json(encode_attributes({"last": 1})))
         assert len(line) < LINE_LIMIT
         assert decoded(line).attributes == {"hash": "f" * 64, "status": 200, "last": 1}
         assert orjson.loads(encoded)["droppedAttributesCount"] == 2
@@ -218,7 +228,7 @@ def test_a_span_that_would_not_fit_a_line_loses_its_longest_attributes() -> None
 
 def test_a_moment_is_a_span_of_no_duration_below_another() -> None:
     """Announcements are found by their parent, have an id of their own, and are valid spans."""
-    line = envelope().line(encode_moment("call.start", make_span(), {"a": 1}, END), [])
+    line = envelope().line(encode_moment("call.start", context_of(make_span()), {"a": 1}, END), b"")
     read = decoded(line)
     assert (read.parent_id, read.start_ns, read.end_ns) == (f"{SPAN_ID:016x}", END, END)
     assert read.span_id != f"{SPAN_ID:016x}"

@@ -1,0 +1,122 @@
+"""Which headers pass, which are exchanged, and what of them may be written down."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+
+from tachograph.proxy._headers import (
+    MASK,
+    Head,
+    forwarded,
+    presented_key,
+    recorded_head,
+    recorded_query,
+    with_key,
+    without_keys,
+)
+
+HOP_BY_HOP = ["Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Expect"]
+names = st.text("abcXYZ-_019", min_size=1).filter(lambda name: name.lower() != "te")
+values = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x2FFF, exclude_characters="\x7f"))
+heads = st.lists(st.tuples(names.map(str.encode), values.map(str.encode)))
+
+
+@given(heads, st.lists(st.tuples(st.sampled_from(HOP_BY_HOP), st.integers(0, 30)), max_size=4))
+def test_all_pass_but_the_hop_by_hop_ones(head: list[tuple[bytes, bytes]], dropped: list[tuple[str, int]]) -> None:
+    """In their order and case, duplicates and empty ones too; hop-by-hop ones in any case do not."""
+    mixed = list(head)
+    for name, place in dropped:
+        mixed.insert(place, ((name.upper() if place % 2 else name.lower()).encode(), b"x-none"))
+    passed = [(name.encode(), value.encode()) for name, value in forwarded(tuple(mixed)).items()]
+    assert passed == head
+
+
+def test_headers_that_connection_names_are_hop_by_hop() -> None:
+    """RFC 9110, section 7.6.1: a sender names its own ones."""
+    head: Head = (
+        (b"connection", b"close, X-One"),
+        (b"Connection", b" x-two ,"),
+        (b"x-ONE", b"1"),
+        (b"X-Two", b"2"),
+        (b"X-Three", b"3"),
+        (b"Host", b"h"),
+    )
+    assert list(forwarded(head, frozenset({b"host"})).items()) == [("X-Three", "3")]
+
+
+def test_what_is_not_utf_8_does_not_raise() -> None:
+    """Bytes of a header are any bytes."""
+    head: Head = ((b"X-Name", b"caf\xe9"), (b"X-\xff", b"v"))
+    assert len(forwarded(head)) == 2
+    assert recorded_head(head) == "X-Name: caf\\xe9\r\nX-\\xff: v"
+
+
+@pytest.mark.parametrize(
+    ("headers", "key"),
+    [
+        ({}, None),
+        ({"Authorization": ""}, None),
+        ({"Authorization": "Bearer k"}, "k"),
+        ({"Authorization": "bearer  k "}, "k"),
+        ({"Authorization": "k"}, "k"),
+        ({"Authorization": "Basic dTpw"}, "Basic dTpw"),
+        ({"x-api-key": "k"}, "k"),
+        ({"API-KEY": "k"}, "k"),
+        ({"Authorization": "Bearer a", "x-api-key": "b"}, "a"),
+    ],
+)
+def test_the_key_that_an_agent_presents(headers: dict[str, str], key: str | None) -> None:
+    """From whichever header agents put it in, without the scheme."""
+    assert presented_key(CIMultiDict(headers)) == key
+
+
+def test_a_key_takes_the_place_of_those_presented() -> None:
+    """In the same headers, spelled as they were; in `Authorization` if there are none."""
+    headers = CIMultiDict([("A", "1"), ("AUTHORIZATION", "Bearer x"), ("B", "2"), ("X-Api-Key", "x")])
+    with_key(headers, "k")
+    assert list(headers.items()) == [("A", "1"), ("AUTHORIZATION", "Bearer k"), ("B", "2"), ("X-Api-Key", "k")]
+    bare: CIMultiDict[str] = CIMultiDict()
+    with_key(bare, "k")
+    assert list(bare.items()) == [("Authorization", "Bearer k")]
+
+
+def test_keys_are_taken_out_by_how_they_begin() -> None:
+    """Others stay."""
+    headers = CIMultiDict([("authorization", "Bearer p-1"), ("x-api-key", "own"), ("api-key", "p-2"), ("X", "p-3")])
+    without_keys(headers, "p-")
+    assert list(headers.items()) == [("x-api-key", "own"), ("X", "p-3")]
+
+
+def test_secrets_are_masked_in_a_recorded_head() -> None:
+    """Keys and cookies, in any case; what is not secret stays as it was on the wire."""
+    secret = [
+        b"Authorization",
+        b"X-API-KEY",
+        b"api-key",
+        b"x-goog-api-key",
+        b"Proxy-Authorization",
+        b"cookie",
+        b"Set-Cookie",
+    ]
+    head: Head = (*((name, b"s3cret") for name in secret), (b"Accept", b"*/*"))
+    expected = [f"{name.decode()}: {MASK}" for name in secret] + ["Accept: */*"]
+    assert recorded_head(head).split("\r\n") == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "recorded"),
+    [
+        ("", None),
+        ("a=1&b=%2F&&c", "a=1&b=%2F&&c"),
+        ("key=s&a=1", f"key={MASK}&a=1"),
+        ("API_KEY=s", f"API_KEY={MASK}"),
+        ("api%5Fkey=s&x=key=s", f"api%5Fkey={MASK}&x=key=s"),
+        ("access_token=a=b", f"access_token={MASK}"),
+        ("key", "key"),
+        ("key=", f"key={MASK}"),
+    ],
+)
+def test_secrets_are_masked_in_a_recorded_query(query: str, recorded: str | None) -> None:
+    """By the name of the member, however it is encoded; all else stays byte for byte."""
+    assert recorded_query(query) == recorded

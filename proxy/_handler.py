@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -47,7 +47,7 @@ class _Incoming:
     def let_go(self) -> None:
         """The request will not be sent again."""
         self.body = None
-        self.question = replace(self.question, parsed=None)
+        self.question = Question(api=self.question.api)
 
 
 class Handler:

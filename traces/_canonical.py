@@ -54,9 +54,11 @@ def canonical_json(value: Any) -> bytes:
         ValueError, OverflowError, RecursionError: it has no canonical form (see `canonical_request_hash`).
     """
     ready = _with_float_fragments(value)
-    if _is_plain(ready):
-        with suppress(orjson.JSONEncodeError):  # nesting beyond its limit, a lone surrogate
-            return orjson.dumps(ready, option=orjson.OPT_SORT_KEYS)
+    if not _has_floats(ready):
+        with suppress(orjson.JSONEncodeError):  # nesting beyond its limit, a lone surrogate, a large integer
+            text = orjson.dumps(ready, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
+            if text.isascii() or _has_ascii_names(ready):
+                return text
     return rfc8785.dumps(_with_plain_floats(value))
 
 
@@ -69,22 +71,25 @@ def _with_float_fragments(value: Any) -> Any:
     }
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether orjson writes it as the RFC wants it."""
+def _has_floats(value: Any) -> bool:
     waiting: list[Any] = [(value,)]
     while waiting:
         items = waiting.pop()
-        if type(items) is dict:
-            if not "".join(items).isascii():
-                return False
-            items = items.values()
-        for item in items:
+        for item in items.values() if type(items) is dict else items:
             kind = type(item)
+            if kind is str:
+                continue
             if kind is dict or kind is list:
                 waiting.append(item)
-            elif kind is float or (kind is int and not -_EXACT_INTEGER < item < _EXACT_INTEGER):
-                return False
-    return True
+            elif kind is float:
+                return True
+    return False
+
+
+def _has_ascii_names(value: Any) -> bool:
+    if isinstance(value, dict):
+        return "".join(value).isascii() and all(map(_has_ascii_names, value.values()))
+    return not isinstance(value, list) or all(map(_has_ascii_names, value))
 
 
 def _with_plain_floats(value: Any) -> Any:

@@ -8,7 +8,6 @@ import hashlib
 import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -33,8 +32,7 @@ _ATTRIBUTES: Final = (
 _logger = logging.getLogger("tachograph.journal")
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """A line's place in its journal."""
 
     line: int

@@ -7,7 +7,7 @@ takes whatever a Collector writes: many resources, scopes and spans in a line.
 
 import base64
 import math
-import secrets
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -90,7 +90,7 @@ def encode_span(span: ReadableSpan) -> bytes:
         "traceId": format_trace_id(context.trace_id),
         "spanId": format_span_id(context.span_id),
         "flags": _REMOTE_PARENT_KNOWN,
-        "name": clean_text(span.name)[:_LONGEST_NAME],
+        "name": span.name[:_LONGEST_NAME],
         "kind": span.kind.value + 1,
         "startTimeUnixNano": str(span.start_time),
         "endTimeUnixNano": str(span.end_time),
@@ -101,12 +101,12 @@ def encode_span(span: ReadableSpan) -> bytes:
     if span.status.status_code.value:
         encoded["status"] = {"code": span.status.status_code.value}
         if span.status.description:
-            encoded["status"]["message"] = clean_text(span.status.description)[:_LONGEST_MESSAGE]
+            encoded["status"]["message"] = span.status.description[:_LONGEST_MESSAGE]
     if span.events:
         encoded["events"] = [
             {
                 "timeUnixNano": str(event.timestamp),
-                "name": clean_text(event.name),
+                "name": event.name,
                 "attributes": encode_attributes(event.attributes),
             }
             for event in span.events
@@ -132,7 +132,7 @@ def encode_moment(name: str, parent: SpanContext, attributes: Mapping[str, Any],
     return _fitting(
         {
             "traceId": format_trace_id(parent.trace_id),
-            "spanId": secrets.token_hex(8),
+            "spanId": format_span_id(random.getrandbits(64)),
             "parentSpanId": format_span_id(parent.span_id),
             "flags": _REMOTE_PARENT_KNOWN,
             "name": name,
@@ -146,7 +146,11 @@ def encode_moment(name: str, parent: SpanContext, attributes: Mapping[str, Any],
 
 def _fitting(encoded: dict[str, Any]) -> bytes:
     """The span as JSON. What an upstream says has no limit, and a line has: the longest attributes are left out then."""
-    data = orjson.dumps(encoded)
+    try:
+        data = orjson.dumps(encoded)
+    except orjson.JSONEncodeError:  # a lone surrogate somewhere: rare, so that it is not looked for in each text
+        encoded = _clean(encoded)
+        data = orjson.dumps(encoded)
     while len(data) > SPAN_LIMIT and encoded["attributes"]:
         attributes = encoded.pop("attributes")
         attributes.remove(max(attributes, key=lambda attribute: len(orjson.dumps(attribute))))
@@ -168,14 +172,15 @@ def _encode_link(link: Link) -> dict[str, Any]:
 def encode_attributes(attributes: Attributes | Mapping[str, Any]) -> list[dict[str, Any]]:
     """Attributes as OTLP key-value objects."""
     return [
-        {"key": name if name.isascii() else clean_text(name), "value": _encode_value(value)}
+        # Most are texts, and there are some sixty of them in a call.
+        {"key": name, "value": {"stringValue": value} if type(value) is str else _encode_value(value)}
         for name, value in (attributes or {}).items()
     ]
 
 
 def _encode_value(value: Any) -> dict[str, Any]:
     encode = _ENCODERS.get(type(value))
-    return encode(value) if encode else {"stringValue": clean_text(str(value))}
+    return encode(value) if encode else {"stringValue": str(value)}
 
 
 def _encode_int(value: int) -> dict[str, Any]:
@@ -188,7 +193,7 @@ def _encode_list(values: Sequence[Any]) -> dict[str, Any]:
 
 _NOT_FINITE: Final = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}
 _ENCODERS: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
-    str: lambda value: {"stringValue": value if value.isascii() else clean_text(value)},
+    str: lambda value: {"stringValue": value},
     bool: lambda value: {"boolValue": value},
     int: _encode_int,
     float: lambda value: {"doubleValue": value if math.isfinite(value) else _NOT_FINITE[str(value)]},
@@ -198,6 +203,17 @@ _ENCODERS: Final[Mapping[type, Callable[[Any], dict[str, Any]]]] = {
     list: _encode_list,
     dict: lambda value: {"kvlistValue": {"values": encode_attributes(value)}},
 }
+
+
+def _clean(value: Any) -> Any:
+    """The same with every text clean."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if isinstance(value, dict):
+        return {clean_text(name): _clean(member) for name, member in value.items()}
+    return value
 
 
 def clean_text(value: str) -> str:

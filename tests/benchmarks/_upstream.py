@@ -7,7 +7,7 @@ import asyncio
 import gc
 import re
 import sys
-from typing import Final
+from typing import Final, cast
 
 import uvloop
 
@@ -17,7 +17,9 @@ __all__: list[str] = []
 
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _REFUSAL: Final = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
-_WHOLE: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nx-request-id: req_%b\r\n\r\n%b"
+_WHOLE: Final = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nx-request-id: req_%b\r\n\r\n%b"
+)
 _STREAM: Final = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
     b"Transfer-Encoding: chunked\r\nx-request-id: req_%b\r\n\r\n"
@@ -38,9 +40,8 @@ class _Connection(asyncio.Protocol):
         self._waits_for_reader = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(0)
+        self._transport = cast("asyncio.Transport", transport)  # uvloop has a class of its own
+        self._transport.set_write_buffer_limits(0)
 
     def data_received(self, data: bytes) -> None:
         self._request += data

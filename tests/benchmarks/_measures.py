@@ -115,7 +115,7 @@ WARM_UP: Final = (
 _CORES: Final[Mapping[str, Column]] = {"proxy core %": _proxy_core, "load core %": _load_core}
 _WHOLE: Final[Mapping[str, Column]] = {"p50 ms": _milliseconds("whole_p50"), "p99 ms": _milliseconds("whole_p99")}
 _FIRST: Final[Mapping[str, Column]] = {"p50 ms": _milliseconds("first_p50"), "p99 ms": _milliseconds("first_p99")}
-_SEQUENTIAL: Final = Load(calls=1000)
+_SEQUENTIAL: Final = Load(calls=2000)
 _BUSY: Final = Load(agents=64, seconds=5.0)
 _ONE_STREAM: Final = Load(calls=40, chunks=50, pace_ms=5)
 _BUSY_STREAMS: Final = Load(agents=64, seconds=5.0, chunks=200)
@@ -125,7 +125,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "latency": Measure(
         title="latency: 1 connection, one call after the other, 20 KB question, 2 KB JSON answer",
         load=_SEQUENTIAL,
-        quick_load=replace(_SEQUENTIAL, calls=300),
+        quick_load=replace(_SEQUENTIAL, calls=500),
         columns={**_WHOLE, "CPU ms/call": _cpu_ms_per_call},
         compared="p50 ms",
         added=("p50 ms", "p99 ms"),

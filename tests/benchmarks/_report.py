@@ -105,20 +105,19 @@ def target_report(results: Mapping[str, Samples]) -> str:
 
 
 def noise_report(results: Mapping[str, Samples]) -> str:
-    """How busy others kept the cores during the measurements."""
-    rows = []
-    for name, samples in results.items():
-        every = [sample for of_contestant in samples.values() for sample in of_contestant]
-        rows.append(
-            [
-                name,
-                _share([sample.others_on_proxy_core for sample in every]),
-                _share([sample.others_on_load_core for sample in every]),
-                _share([sample.stolen for sample in every]),
-            ]
-        )
-    head = ["", "proxy core", "load core", "stolen by other machines"]
-    return "\n".join(["other work during the measurements: share of a core, median / worst", _table(head, rows)])
+    """How busy others kept the cores during the measurements. They also take what a contestant leaves idle."""
+    rows = [
+        [
+            f"{measure}, {name}",
+            _share([sample.others_on_proxy_core for sample in samples[name]]),
+            _share([sample.others_on_load_core for sample in samples[name]]),
+            _share([sample.stolen for sample in samples[name]]),
+        ]
+        for measure, samples in results.items()
+        for name in samples
+    ]
+    head = ["", "proxy core", "load core", "other machines"]
+    return "\n".join(["work of others during the measurements (share of a core, median / worst)", _table(head, rows)])
 
 
 def _share(shares: Sequence[float]) -> str:

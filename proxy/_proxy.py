@@ -105,7 +105,7 @@ class Proxy:
             _make_store(self._settings)
             if self._settings.default_run is not None:
                 self._runs.open(self._settings.default_run)
-        except Exception:
+        except Exception:  # whatever keeps it from starting, nothing of it stays open
             await self._upstream.stop()
             if self._listener is not None:
                 self._listener.close()

@@ -4,23 +4,28 @@ python record_a_call.py http://127.0.0.1:8080/v1 MODEL
 """
 
 import asyncio
+import json
 import sys
+import urllib.request
 from pathlib import Path
-
-import aiohttp
 
 from tachograph.proxy import Proxy, ProxySettings, UpstreamAddress
 from tachograph.traces import read_run
 
 
+def ask(url: str, key: str, question: object) -> str:
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{url}/chat/completions", json.dumps(question).encode(), headers)
+    with urllib.request.urlopen(request) as response:
+        return str(json.load(response)["choices"][0]["message"]["content"])
+
+
 async def main(upstream: str, model: str) -> None:
     settings = ProxySettings(upstream=UpstreamAddress.parse(upstream), store=Path("runs"))
-    async with Proxy(settings) as proxy, aiohttp.ClientSession() as session:
+    async with Proxy(settings) as proxy:
         endpoint = proxy.open_run("example")
         question = {"model": model, "messages": [{"role": "user", "content": "Say hello."}]}
-        headers = {"Authorization": f"Bearer {endpoint.key}"}
-        async with session.post(f"{endpoint.url}/chat/completions", json=question, headers=headers) as response:
-            print((await response.json())["choices"][0]["message"]["content"])
+        print(await asyncio.to_thread(ask, endpoint.url, endpoint.key, question))
         seal = proxy.close_run("example")
     (call,) = read_run(Path("runs/example")).calls
     print(f"{call.outcome}: {call.usage.input_tokens} tokens in, {call.usage.output_tokens} out ({call.usage.source})")

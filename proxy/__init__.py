@@ -1,7 +1,8 @@
 """The wire: agent to upstream, the tee, and the reading of each API's bytes."""
 
+from ._agent_server import listen
 from ._keys import RunKeys
-from ._proxy import AgentEndpoint, Proxy, listen
+from ._proxy import AgentEndpoint, Proxy
 from ._runs import Tally
 from ._settings import ProxySettings, UpstreamAddress
 

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_plus
 
-from multidict import CIMultiDict
-
 __all__ = [
     "MASK",
     "RUN_HEADER",
     "Head",
+    "fields_of",
     "forwarded",
     "presented_key",
     "recorded_head",
     "recorded_query",
+    "replaced",
     "with_key",
     "without_keys",
 ]
@@ -43,7 +43,9 @@ _HOP_BY_HOP: Final = frozenset(
 )
 """RFC 9110, section 7.6.1, and `Expect`, which is answered here."""
 _PLAIN_CONNECTION: Final = frozenset({b"close", b"keep-alive"})
+_AUTHORIZATION: Final = b"authorization"
 _KEY_HEADERS: Final = ("authorization", "x-api-key", "api-key")
+_KEY_NAMES: Final = frozenset(name.encode() for name in _KEY_HEADERS)
 _SECRET: Final = frozenset(
     {
         b"authorization",
@@ -58,24 +60,29 @@ _SECRET: Final = frozenset(
 _SECRET_QUERY: Final = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token", "sig", "signature"})
 
 
-def forwarded(head: Head, dropped: frozenset[bytes] = frozenset()) -> CIMultiDict[str]:
-    """The headers that pass, in their order and case: all but the hop-by-hop ones, and those dropped by lower-case name.
+def fields_of(head: Head) -> dict[str, str]:
+    """A head to look things up in: lower-case names, values without the white space around them, repeated ones joined."""
+    fields: dict[str, str] = {}
+    for name, value in head:
+        key, text = name.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape").strip(" \t")
+        fields[key] = f"{fields[key]}, {text}" if key in fields else text
+    return fields
 
-    Made from the bytes of the wire: aiohttp's own headers have the well-known names in its own case.
-    """
+
+def forwarded(head: Head, dropped: frozenset[bytes] = frozenset()) -> list[tuple[bytes, bytes]]:
+    """The headers that pass, in their order and case: all but the hop-by-hop ones, and those dropped by lower-case name."""
+    not_passing = _HOP_BY_HOP | dropped
     passing = []
     named: set[bytes] = set()
-    for name, value in head:
-        key = name.lower()
-        if key not in _HOP_BY_HOP and key not in dropped:
-            passing.append((name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape")))
+    for line in head:
+        key = line[0].lower()
+        if key not in not_passing:
+            passing.append(line)
         elif key == b"connection":
-            named.update(value.lower().replace(b" ", b"").split(b","))
+            named.update(line[1].lower().replace(b" ", b"").split(b","))
     if not named <= _PLAIN_CONNECTION:
-        passing = [
-            (name, value) for name, value in passing if name.lower().encode("utf-8", "surrogateescape") not in named
-        ]
-    return CIMultiDict(passing)
+        passing = [line for line in passing if line[0].lower() not in named]
+    return passing
 
 
 def presented_key(headers: Mapping[str, str]) -> str | None:
@@ -86,17 +93,33 @@ def presented_key(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def with_key(headers: CIMultiDict[str], key: str) -> None:
-    """Put a key in the place of every one that is presented, or in `Authorization` if none is."""
-    for name in [name for name, _ in headers.items() if name.lower() in _KEY_HEADERS] or ["Authorization"]:
-        headers[name] = f"Bearer {key}" if name.lower() == "authorization" else key
+def with_key(headers: list[tuple[bytes, bytes]], key: str) -> list[tuple[bytes, bytes]]:
+    """The headers with a key in the place of every one that is presented, or in `Authorization` if none is."""
+    bearer, bare = f"Bearer {key}".encode(), key.encode()
+    replaced = [
+        (name, bearer if name.lower() == _AUTHORIZATION else bare) if name.lower() in _KEY_NAMES else (name, value)
+        for name, value in headers
+    ]
+    return (
+        replaced if any(name.lower() in _KEY_NAMES for name, _ in headers) else [*headers, (b"Authorization", bearer)]
+    )
 
 
-def without_keys(headers: CIMultiDict[str], prefix: str) -> None:
-    """Take out the keys that begin so."""
-    for name in _KEY_HEADERS:
-        if name in headers and any(_credentials(value).startswith(prefix) for value in headers.getall(name)):
-            headers.popall(name)
+def without_keys(headers: list[tuple[bytes, bytes]], prefix: str) -> list[tuple[bytes, bytes]]:
+    """The headers without the keys that begin so."""
+    return [
+        (name, value)
+        for name, value in headers
+        if name.lower() not in _KEY_NAMES or not _credentials(value.decode("latin-1")).startswith(prefix)
+    ]
+
+
+def replaced(headers: list[tuple[bytes, bytes]], name: bytes, value: bytes) -> list[tuple[bytes, bytes]]:
+    """The headers with one value for a name, in its place, or behind all if it is not there."""
+    lowered = name.lower()
+    if not any(present.lower() == lowered for present, _ in headers):
+        return [*headers, (name, value)]
+    return [(present, value if present.lower() == lowered else old) for present, old in headers]
 
 
 def _credentials(value: str) -> str:
@@ -111,8 +134,8 @@ def recorded_head(head: Head) -> str:
     return b"\r\n".join(lines)[:_LONGEST_HEAD].decode("utf-8", "backslashreplace")
 
 
-def recorded_query(query: str) -> str | None:
-    """A query string for the record: the values of members that carry secrets are masked. None for an empty one."""
+def recorded_query(query: str | None) -> str | None:
+    """A query string for the record: the values of members that carry secrets are masked. None for none or an empty one."""
     if not query:
         return None
     return "&".join(_masked_member(member) for member in query.split("&"))

@@ -83,6 +83,8 @@ class Observation:
         """The response's body so far, as received."""
         self.in_events = False
         """The response is a stream of events."""
+        self.is_encoded = False
+        """The response has a content encoding."""
         self.attempt: int | None = None
         self.sequence: int | None = None
         self.bodies_lost: str | None = None
@@ -99,16 +101,17 @@ class Observation:
         return self._request_hash
 
     def begin_response(self, status: int, head: Head, headers: Mapping[str, str], now: int) -> None:
-        """Take the head of the upstream's response, as it came and to look things up in."""
+        """Take the head of the upstream's response, as it came and to look things up in (lower-case names)."""
         self.stamp("headers", now)
         self._status, self._response_head = status, head
         self._request_id = _first(headers, _REQUEST_ID_HEADERS)
-        self.in_events = _is_stream(status, headers.get("Content-Type", "").lower(), asked=self._streamed)
+        self.in_events = _is_stream(status, headers.get("content-type", "").lower(), asked=self._streamed)
+        encoding = headers.get("content-encoding")
+        self.is_encoded = encoding is not None
         make_reader = (_STREAM_READERS if self.in_events else _WHOLE_READERS).get(self._api)
         if make_reader is None:
             return
         self._reader = make_reader()
-        encoding = headers.get("Content-Encoding")
         if encoding is None:
             return
         try:

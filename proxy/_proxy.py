@@ -1,44 +1,20 @@
 """The proxy as an object: start it, point agents at it, stop it."""
 
-import errno
-import logging
 import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
-from aiohttp import web
-from aiohttp.http import HttpProcessingError
-
-from ..traces import ProxyError, RunRecording, RunStore, Seal, StoreError
+from ..traces import RunRecording, RunStore, Seal, StoreError
+from ._agent_server import AgentServer, listen
 from ._handler import Handler
 from ._runs import OpenRuns, Tally
 from ._settings import ProxySettings
-from ._upstream import HEAD_LINE_LIMIT, HEADER_LIMIT, Upstream
+from ._upstream import Upstream
 
 __all__ = ["AgentEndpoint", "Proxy", "listen"]
-
-_BACKLOG: Final = 4096
-"""Connections that may wait to be accepted; the kernel's own limit cuts it. The default of 128 drops bursts."""
-_IDLE_CONNECTION: Final = 3600.0
-"""Seconds that an agent's connection is kept: longer than an agent thinks between two calls."""
-_CLOSING_GRACE: Final = 1.0
-"""Seconds that connections have to close, no call being in flight."""
-
-
-class _WithoutRequestBytes(logging.Filter):
-    """aiohttp shows the line of a request that it cannot parse, and a key may be in it."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
-            record.exc_info = None
-        return True
-
-
-_logger = logging.getLogger("tachograph.proxy.connections")
-_logger.addFilter(_WithoutRequestBytes())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,27 +32,6 @@ class AgentEndpoint:
     """What the run has come to so far; changes while it goes on."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 finds a free one.
-
-    Raises:
-        ProxyError: the port is taken, or the address is not this machine's.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise ProxyError(f"port {port} of {host} is taken; choose another --port, or 0 for a free one") from error
-        raise ProxyError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-    listener.listen(_BACKLOG)
-    listener.setblocking(False)
-    return listener
-
-
 class Proxy:
     """A recording proxy inside a running event loop. `async with Proxy(settings) as proxy:` starts and stops it."""
 
@@ -86,9 +41,7 @@ class Proxy:
         self._listener = listener
         self._upstream = Upstream(settings.upstream, settings.connect_timeout)
         self._runs = OpenRuns(RunStore(settings.store), settings.default_run)
-        self._handler = Handler(settings, self._runs, self._upstream)
-        self._runner: web.ServerRunner | None = None
-        self._site: web.SockSite | None = None
+        self._server = AgentServer(Handler(settings, self._runs, self._upstream))
         self._keys: dict[str, str] = {}
 
     async def start(self) -> None:
@@ -110,22 +63,7 @@ class Proxy:
             if self._listener is not None:
                 self._listener.close()
             raise
-        server = web.Server(
-            self._handler,
-            # An agent that hangs up ends its call at once, and with it the upstream's work.
-            handler_cancellation=True,
-            access_log=None,
-            logger=_logger,
-            auto_decompress=False,
-            keepalive_timeout=_IDLE_CONNECTION,
-            max_line_size=HEAD_LINE_LIMIT,
-            max_field_size=HEAD_LINE_LIMIT,
-            max_headers=HEADER_LIMIT,
-        )
-        self._runner = web.ServerRunner(server, shutdown_timeout=_CLOSING_GRACE)
-        await self._runner.setup()
-        self._site = web.SockSite(self._runner, self._listener, backlog=_BACKLOG)
-        await self._site.start()
+        await self._server.start(self._listener)
 
     async def stop(self) -> dict[str, Seal | None]:
         """Stop listening, give calls in flight some seconds to end, close all runs.
@@ -136,11 +74,7 @@ class Proxy:
         Raises:
             StoreError: not all could be written; all runs are closed nevertheless.
         """
-        if self._runner is not None and self._site is not None:
-            await self._site.stop()
-            await self._handler.stop(self._settings.shutdown_grace)
-            await self._runner.cleanup()
-            self._runner = self._site = None
+        await self._server.stop(self._settings.shutdown_grace)
         await self._upstream.stop()
         seals: dict[str, Seal | None] = {}
         failures = []

@@ -1,85 +1,97 @@
 """The response to the agent: the upstream's head as it came, and its bytes as they come."""
 
-from aiohttp import web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import HttpVersion11
-from multidict import CIMultiDict
+import socket
+import struct
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Final
 
-__all__ = ["RelayedResponse"]
+import orjson
 
-_NO_BODY_STATUSES = frozenset({204, 304})
+from ._agent_connection import AgentRequest
+from ._headers import Head
+
+__all__ = ["Response", "send_error"]
+
+_NO_BODY_STATUSES: Final = frozenset({204, 304})
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+"""`struct linger`."""
 
 
-class RelayedResponse(web.StreamResponse):
-    """A response whose head is written as given.
+class Response:
+    """A response whose head is written as given; the framing of its body is what the agent's connection can do."""
 
-    aiohttp's own would add `Date`, `Server` and `Content-Type` where the upstream sent none.
-    """
-
-    def __init__(self, status: int, reason: str, headers: CIMultiDict[str]) -> None:
-        """Take the upstream's status line and the headers that pass."""
-        super().__init__(status=status, reason=reason)
-        self._relayed_headers = headers
-        self._writer: AbstractStreamWriter | None = None
-        self._reusable = True
-        self._has_body = True
-        self._is_over = False
-
-    @property
-    def prepared(self) -> bool:
-        """Whether the head has been handed to the connection."""
-        return self._writer is not None
-
-    @property
-    def keep_alive(self) -> bool | None:
-        """Whether the connection may serve another request."""
-        return self._reusable
-
-    @property
-    def ends_with_connection(self) -> bool:
-        """Whether nothing but the end of the connection tells the agent that the body is over."""
-        headers = self._relayed_headers
-        return self._has_body and "Content-Length" not in headers and "Transfer-Encoding" not in headers
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Hand the head to the connection, which sends it with the first bytes of the body, or by `send_head`."""
-        if self._writer is not None:
-            return self._writer
-        headers = self._relayed_headers
-        writer = self._writer = request.writer
-        self._reusable = request.keep_alive
-        self._has_body = request.method != "HEAD" and self.status not in _NO_BODY_STATUSES
-        if self._has_body and "Content-Length" not in headers:
-            if request.version >= HttpVersion11:
-                headers["Transfer-Encoding"] = "chunked"
-            else:
-                self._reusable = False
-        if not self._reusable:
-            headers["Connection"] = "close"
-        elif request.version < HttpVersion11:
-            headers["Connection"] = "keep-alive"
-        version = request.version
-        await writer.write_headers(f"HTTP/{version.major}.{version.minor} {self.status} {self.reason}", headers)
-        if "Transfer-Encoding" in headers:
-            # Not before: of a head that cannot be written, the error that takes its place is not chunked.
-            writer.enable_chunking()
-        return writer
+    def __init__(
+        self, request: AgentRequest, status: int, reason: bytes, headers: Iterable[tuple[bytes, bytes]]
+    ) -> None:
+        """Take the upstream's status line and the headers that pass, none of them hop-by-hop."""
+        self._request = request
+        self._connection = request.connection
+        self._has_body = request.method != "HEAD" and status not in _NO_BODY_STATUSES
+        lines = [b"%b: %b" % line for line in headers]
+        framed = not self._has_body or any(line[:15].lower() == b"content-length:" for line in lines)
+        self._chunked = not framed and request.version == "1.1"
+        self._ends_with_connection = not framed and not self._chunked
+        if self._chunked:
+            lines.append(b"Transfer-Encoding: chunked")
+        elif self._ends_with_connection:
+            request.keep_alive = False
+        if not request.keep_alive:
+            lines.append(b"Connection: close")
+        elif request.version == "1.0":
+            lines.append(b"Connection: keep-alive")
+        start = b"HTTP/%b %d %b\r\n" % (request.version.encode(), status, reason)
+        self._unsent = start + b"\r\n".join(lines) + (b"\r\n\r\n" if lines else b"\r\n")
 
     def send_head(self) -> None:
-        """Send the head now: the body may be long in coming."""
-        assert self._writer is not None
-        self._writer.send_headers()
+        """Send the head now: the body may be long in coming. Otherwise it goes with the body's first bytes."""
+        if head := self._take_head():
+            self._connection.write(head)
 
-    async def write(self, data: bytes | bytearray | memoryview) -> None:
+    def _take_head(self) -> bytes:
+        self._request.is_answered = True
+        head, self._unsent = self._unsent, b""
+        return head
+
+    async def write(self, data: bytes) -> None:
         """Send bytes of the body; waits while the agent reads slowly. Raises ConnectionError if it has gone."""
-        assert self._writer is not None
         if data and self._has_body:
-            await self._writer.write(data)
+            head = self._take_head()
+            if self._chunked:
+                self._connection.write(b"%b%x\r\n%b\r\n" % (head, len(data), data))
+            else:
+                self._connection.write(head + data if head else data)
+            await self._connection.drain()
 
-    async def write_eof(self, data: bytes = b"") -> None:
-        """End the body."""
-        if self._is_over:
+    def end(self, trailers: Head = ()) -> None:
+        """End the body; trailers go where there is a place for them, behind chunks."""
+        self.send_head()
+        if self._chunked:
+            lines = b"".join(b"%b: %b\r\n" % line for line in trailers)
+            self._connection.write(b"0\r\n%b\r\n" % lines)
+
+    def cut(self) -> None:
+        """End the connection as the upstream ended its own: what came is sent, and no end of the body."""
+        transport = self._connection.transport
+        if transport.is_closing():
             return
-        assert self._writer is not None
-        self._is_over = True
-        await self._writer.write_eof(data if self._has_body else b"")
+        self.send_head()
+        if self._ends_with_connection:
+            # Closed in the ordinary way it would be a clean end.
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        transport.close()
+
+
+def send_error(request: AgentRequest, status: int, code: str, message: str) -> None:
+    """Answer with an error in the shape of OpenAI's, so that every client can show it.
+
+    Raises:
+        ConnectionResetError: the agent has hung up.
+    """
+    error = {"message": message, "type": "tachograph_error", "param": None, "code": code}
+    body = orjson.dumps({"error": error})
+    headers = ((b"Content-Type", b"application/json; charset=utf-8"), (b"Content-Length", b"%d" % len(body)))
+    response = Response(request, status, HTTPStatus(status).phrase.encode(), headers)
+    response.send_head()
+    if request.method != "HEAD":
+        request.connection.write(body)

@@ -27,14 +27,14 @@ class Target:
 
     __slots__ = ("path", "query", "run_id")
 
-    def __init__(self, run_id: str | None, path: str, query: str) -> None:
+    def __init__(self, run_id: str | None, path: str, query: str | None) -> None:
         """Take the parts as they were on the wire."""
         self.run_id = run_id
         """From the path prefix `/r/RUN`; None without it."""
         self.path = path
         """Begins with `/v1`, percent-encoding untouched."""
         self.query = query
-        """Without the question mark; empty if there is none."""
+        """Without the question mark; None if there is none."""
 
 
 def split_target(raw: str) -> Target | None:
@@ -42,7 +42,7 @@ def split_target(raw: str) -> Target | None:
     match = _TARGET.fullmatch(raw)
     if match is None:
         return None
-    return Target(match["run"], match["path"], match["query"] or "")
+    return Target(match["run"], match["path"], match["query"])
 
 
 @dataclass(slots=True)

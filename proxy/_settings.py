@@ -18,6 +18,12 @@ class UpstreamAddress:
     """Scheme, host and path, with `/v1` at the end and no slash after it."""
     host: str
     port: int
+    authority: str
+    """Host, and port if it is named, as in the URL."""
+    path: str
+    """Ends in `/v1`."""
+    secure: bool
+    """By TLS."""
 
     @classmethod
     def parse(cls, url: str) -> "UpstreamAddress":
@@ -40,7 +46,9 @@ class UpstreamAddress:
             )
         if not parts.path.endswith("/v1"):
             raise InputError(f"upstream {url!r}: must end in /v1; did you mean {base}/v1 ?")
-        return cls(base, parts.hostname, port)
+        if not base.isascii() or any(character.isspace() for character in base):
+            raise InputError(f"upstream {url!r}: must be plain ASCII; encode what is not (%20, xn--…)")
+        return cls(base, parts.hostname, port, parts.netloc, parts.path, parts.scheme == "https")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

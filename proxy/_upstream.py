@@ -1,64 +1,55 @@
 """The way to the upstream: one pool of connections, nothing added, nothing retried."""
 
 import asyncio
-import io
 import socket
+import ssl
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final
 
-import aiohttp
-from aiohttp.abc import AbstractStreamWriter
-from multidict import CIMultiDict
-from yarl import URL
-
 from ..traces import ProxyError
 from ._settings import UpstreamAddress
+from ._upstream_connection import UpstreamConnection, UpstreamUnreachableError
 
-__all__ = ["HEADER_LIMIT", "HEAD_LINE_LIMIT", "AnswerContext", "Outgoing", "Upstream"]
+__all__ = ["Outgoing", "Upstream"]
 
-AnswerContext = AbstractAsyncContextManager[aiohttp.ClientResponse]
-"""Entered, it sends a request and gives the response as soon as its head is in."""
-
-HEAD_LINE_LIMIT: Final = 64 * 1024
-"""Bytes of one header line, both ways. aiohttp's 8 KiB is less than some agents' beta lists and trace headers."""
-HEADER_LIMIT: Final = 1000
-"""Headers of one message, both ways. aiohttp's default is 128."""
-_READ_BUFFER: Final = 64 * 1024
-"""Bytes read ahead of an agent that reads slowly, before the upstream is made to wait."""
-_IDLE_CONNECTION: Final = 30.0
-"""Seconds that a connection is kept for the next call. A connection that the upstream closed meanwhile is not used."""
-_LARGE_BODY: Final = 2**20
-_AUTOMATIC: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
-"""Headers that aiohttp would add to a request that lacks them."""
+_IDLE_LIMIT: Final = 30.0
+"""Seconds that a connection is kept for the next call. One that the upstream closed meanwhile is not used."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Outgoing:
     """A request as it goes up."""
 
     method: str
     target: str
     """Path behind the upstream's base, and query, percent-encoding untouched."""
-    headers: CIMultiDict[str]
-    """All of them but `Host` and the framing."""
+    headers: list[tuple[bytes, bytes]]
+    """All of them but `Host` and `Transfer-Encoding`."""
     body: bytes | None
     chunked: bool
     """The agent sent the body in chunks, without a length."""
 
 
 class Upstream:
-    """Sends requests to one upstream."""
+    """Sends requests to one upstream.
+
+    No limit of connections: an agent's call never waits for another one's. No limit of time but for connecting: a long
+    silence is the model's to keep. No redirects, no cookies, no proxies of the environment, no decoding.
+    """
 
     def __init__(self, address: UpstreamAddress, connect_timeout: float) -> None:
         """Take the address, and the seconds in which it must be reached."""
         self.address = address
         self._connect_timeout = connect_timeout
-        self._session: aiohttp.ClientSession | None = None
+        self._tls = ssl.create_default_context() if address.secure else None
+        self._idle: list[UpstreamConnection] = []
+        self._sweep: asyncio.TimerHandle | None = None
+        self.connections: set[UpstreamConnection] = set()
+        """Those with an exchange under way."""
 
     async def start(self) -> None:
-        """Look the host up and make the pool.
+        """Look the host up.
 
         Raises:
             ProxyError: the host is not known.
@@ -69,76 +60,90 @@ class Upstream:
             raise ProxyError(
                 f"upstream {self.address.base}: host {self.address.host!r} is not known ({error}); check --upstream"
             ) from error
-        self._session = aiohttp.ClientSession(
-            # No limit of connections: an agent's call never waits for another one's. The default is 100.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_CONNECTION),
-            # No limit of time but for connecting: the default ends a long answer after 300 s.
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=_AUTOMATIC,
-            read_bufsize=_READ_BUFFER,
-            max_line_size=HEAD_LINE_LIMIT,
-            max_field_size=HEAD_LINE_LIMIT,
-            max_headers=HEADER_LIMIT,
-        )
 
-    def send(self, outgoing: Outgoing, on_sent: Callable[[], None]) -> AnswerContext:
-        """Send a request: an async context manager that gives the response as soon as its head is in.
+    async def ask(self, outgoing: Outgoing, on_sent: Callable[[], None]) -> UpstreamConnection:
+        """Send a request and wait for the head of its answer. To be given to `release` when it is read or not wanted.
 
         Args:
             outgoing: the request.
-            on_sent: called when its body has been handed to the connection; never for a request without one.
+            on_sent: called when it has been handed to the connection.
+
+        Raises:
+            UpstreamUnreachableError: there is no connection, or no HTTP on it.
+            UpstreamCutError: the upstream hung up without an answer.
         """
-        assert self._session is not None, "start() comes first"
-        return self._session.request(
-            outgoing.method,
-            URL(self.address.base + outgoing.target, encoded=True),
-            headers=_spelled_alike(outgoing.headers),
-            data=_payload(outgoing.body, on_sent),
-            chunked=True if outgoing.chunked and outgoing.body is not None else None,
-            allow_redirects=False,
-        )
+        connection = self._kept() or await self._connect()
+        self.connections.add(connection)
+        try:
+            connection.send(outgoing.method, self._head(outgoing), _framed(outgoing), on_sent)
+            await connection.wait_for_head()
+        except BaseException:
+            self.release(connection)
+            raise
+        return connection
+
+    def release(self, connection: UpstreamConnection) -> None:
+        """Keep a connection whose answer was read to its end for the next call, and close any other."""
+        self.connections.discard(connection)
+        if connection.end_exchange():
+            self._idle.append(connection)
+            if self._sweep is None:
+                self._sweep = asyncio.get_running_loop().call_later(_IDLE_LIMIT, self._close_idle)
 
     async def stop(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        for connection in (*self._idle, *self.connections):
+            connection.transport.abort()
+        self._idle.clear()
+        # A transport is closed in the loop's next round.
+        await asyncio.sleep(0)
 
-
-class _Tells(aiohttp.Payload):
-    """A body that tells when it has been sent. A trace of the client would tell it, too, and cost many times as much."""
-
-    on_sent: Callable[[], None]
-
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        await super().write_with_length(writer, content_length)
-        self.on_sent()
-
-
-class _Body(_Tells, aiohttp.BytesPayload):
-    pass
-
-
-class _LargeBody(_Tells, aiohttp.BytesIOPayload):
-    """Goes up piece by piece, so that other calls need not wait: aiohttp warns of one sent as a whole."""
-
-
-def _payload(body: bytes | None, on_sent: Callable[[], None]) -> aiohttp.Payload | None:
-    if body is None:
+    def _kept(self) -> UpstreamConnection | None:
+        """The connection that was used last, so that those not needed grow old."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open:
+                return connection
         return None
-    payload: _Tells = _Body(body) if len(body) <= _LARGE_BODY else _LargeBody(io.BytesIO(body))
-    payload.on_sent = on_sent
-    return payload
+
+    async def _connect(self) -> UpstreamConnection:
+        address = self.address
+        name = address.host if self._tls else None
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    UpstreamConnection, address.host, address.port, ssl=self._tls, server_hostname=name
+                )
+        except TimeoutError as error:
+            raise UpstreamUnreachableError(f"no connection within {self._connect_timeout:g} s") from error
+        except OSError as error:
+            raise UpstreamUnreachableError(str(error) or type(error).__name__) from error
+        return connection
+
+    def _close_idle(self) -> None:
+        loop = asyncio.get_running_loop()
+        fresh = loop.time() - _IDLE_LIMIT
+        for connection in self._idle:
+            if connection.idle_since <= fresh:
+                connection.transport.abort()
+        self._idle = [connection for connection in self._idle if connection.is_open]
+        self._sweep = loop.call_later(_IDLE_LIMIT, self._close_idle) if self._idle else None
+
+    def _head(self, outgoing: Outgoing) -> bytes:
+        target = (self.address.path + outgoing.target).encode("utf-8", "surrogateescape")
+        lines = [b"%b %b HTTP/1.1" % (outgoing.method.encode(), target), b"Host: %b" % self.address.authority.encode()]
+        lines += [b"%b: %b" % line for line in outgoing.headers]
+        if outgoing.chunked:
+            lines.append(b"Transfer-Encoding: chunked")
+        lines.append(b"\r\n")
+        return b"\r\n".join(lines)
 
 
-def _spelled_alike(headers: CIMultiDict[str]) -> CIMultiDict[str]:
-    """The headers, one that comes several times spelled as the first time.
-
-    Of headers whose names differ in case only, aiohttp would send the last one alone.
-    """
-    if len({name.lower() for name, _ in headers.items()}) == len(headers):
-        return headers
-    first: dict[str, str] = {}
-    return CIMultiDict((first.setdefault(name.lower(), name), value) for name, value in headers.items())
+def _framed(outgoing: Outgoing) -> bytes | None:
+    body = outgoing.body
+    if not outgoing.chunked or body is None:
+        return body
+    return b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"

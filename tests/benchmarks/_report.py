@@ -24,7 +24,7 @@ def machine(cores: Mapping[str, int]) -> dict[str, str]:
     return {
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "cores": ", ".join(f"{what} on core {core}" for what, core in cores.items()),
-        "Python": f"{platform.python_version()}, aiohttp {version('aiohttp')}, uvloop {version('uvloop')}",
+        "Python": f"{platform.python_version()}, httptools {version('httptools')}, uvloop {version('uvloop')}",
         "load average": " ".join(f"{load:.2f}" for load in os.getloadavg()),
     }
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -39,7 +39,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 Ending = Literal["clean", "cut", "reset"]
 Step = bytes | float | asyncio.Event | Literal["close", "reset", "wait for close"]
 """Bytes to send, seconds to pause, an event to wait for, or what is done to the connection."""
-Rule = Callable[["Message"], Sequence[Step]]
+Rule = Callable[["Message"], Iterable[Step]]
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,0 +1,230 @@
+"""A connection of an agent: HTTP/1.1 requests in, bytes out.
+
+Parsed by llhttp, written by hand: what a framework puts between (request objects, header maps, stream readers) takes more
+time than all of the recording, and changes bytes.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httptools
+
+from ._headers import Head, fields_of
+
+__all__ = ["AgentConnection", "AgentRequest", "Handle"]
+
+_LONGEST_HEAD: Final = 1024 * 1024
+"""Bytes. Room for agents' beta lists and trace headers; a head without end is refused."""
+_IDLE_LIMIT: Final = 3600.0
+"""Seconds that a connection is kept: longer than an agent thinks between two calls."""
+_PIPELINED: Final = 16
+"""Requests that may wait behind one that is being answered, before no more are read."""
+
+
+@dataclass(slots=True, kw_only=True)
+class AgentRequest:
+    """A request as it came, whole. Its body is let go of when it is answered: many streams are open at a time."""
+
+    connection: "AgentConnection"
+    method: str
+    target: str
+    """As on the wire, percent-encoding untouched."""
+    version: str
+    """`1.0` or `1.1`."""
+    keep_alive: bool
+    """The connection may serve another request."""
+    head: Head
+    headers: dict[str, str]
+    """The head to look things up in: lower-case names."""
+    body: bytes | None = field(default=None, repr=False)
+    """None if it has none; empty if it said that it has one of no bytes, in chunks."""
+    start_ns: int
+    """Unix time at which its head was in, nanoseconds."""
+    started: int
+    """The monotonic clock at that moment."""
+    read: int = 0
+    """The monotonic clock when its body was in."""
+    is_answered: bool = False
+    """Bytes of an answer have gone to the agent."""
+
+
+_logger = logging.getLogger("tachograph.proxy.connections")
+
+Handle = Callable[[AgentRequest], Awaitable[None]]
+"""Answers a request through its connection."""
+
+
+class AgentConnection(asyncio.Protocol):
+    """One connection, one request at a time. An agent that hangs up cancels what is done for it."""
+
+    def __init__(
+        self,
+        handle: Handle,
+        opened: Callable[["AgentConnection"], None],
+        closed: Callable[["AgentConnection"], None],
+    ) -> None:
+        """Take who answers, and who is told of the connection's beginning and end."""
+        self._handle = handle
+        self._opened = opened
+        self._closed = closed
+        self._loop = asyncio.get_running_loop()
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._waiting: deque[AgentRequest] = deque()
+        self._drained: asyncio.Future[None] | None = None
+        self._idle_since = self._loop.time()
+        self._begin_message()
+        self.transport: Any = None
+        self.task: asyncio.Task[None] | None = None
+        """What is done for the request that is being answered; None between requests."""
+
+    def _begin_message(self) -> None:
+        self._target = b""
+        self._lines: list[tuple[bytes, bytes]] = []
+        self._head_bytes = 0
+        self._body: list[bytes] = []
+        self._request: AgentRequest | None = None
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self._opened(self)
+        self._watch_idleness()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
+        self._closed(self)
+        self._idle_timer.cancel()
+        self._waiting.clear()
+        if self.task is not None:
+            self.task.cancel()
+
+    def pause_writing(self) -> None:
+        self._drained = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        self._drained = None
+
+    def data_received(self, data: bytes) -> None:
+        if self._request is None:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on_without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            # The parser's words quote nothing of the request: a key may be in the line at fault.
+            self._refuse(b"400 Bad Request", f"this is not HTTP/1.1: {error}")
+        else:
+            if self._request is None and self._head_bytes > _LONGEST_HEAD:
+                self._refuse(b"431 Request Header Fields Too Large", "the head of the request is too long")
+
+    # What the parser calls.
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._request is None:
+            self._lines.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        if self._request is not None:
+            return
+        head = tuple(self._lines)
+        headers = fields_of(head)
+        self._request = AgentRequest(
+            connection=self,
+            method=self._parser.get_method().decode(),
+            target=self._target.decode("utf-8", "surrogateescape"),
+            version=self._parser.get_http_version(),
+            keep_alive=self._parser.should_keep_alive(),
+            head=head,
+            headers=headers,
+            start_ns=time.time_ns(),
+            started=time.perf_counter_ns(),
+        )
+        if headers.get("expect", "").lower() == "100-continue":
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, piece: bytes) -> None:
+        self._body.append(piece)
+
+    def on_message_complete(self) -> None:
+        request = self._request
+        if request is None or self._parser.should_upgrade():
+            return
+        if self._body or "transfer-encoding" in request.headers:
+            request.body = b"".join(self._body)
+        request.read = time.perf_counter_ns()
+        self._begin_message()
+        self._waiting.append(request)
+        if self.task is None:
+            self._answer_next()
+        elif len(self._waiting) >= _PIPELINED:
+            self.transport.pause_reading()
+
+    def _go_on_without_upgrade(self, rest: bytes) -> None:
+        """Read on as if no upgrade had been offered, which is how one is refused (RFC 9110, section 7.8).
+
+        llhttp stops behind the head. Another one is given a head that says no more than how the body is framed.
+        """
+        request = self._request
+        assert request is not None
+        names = ("content-length", "transfer-encoding")
+        framing = "".join(f"{name}: {request.headers[name]}\r\n" for name in names if name in request.headers)
+        self._parser = httptools.HttpRequestParser(self)
+        self.data_received(f"{request.method} / HTTP/{request.version}\r\n{framing}\r\n".encode() + rest)
+
+    # Answering.
+
+    def _answer_next(self) -> None:
+        self.task = self._loop.create_task(self._answer(self._waiting.popleft()))
+
+    async def _answer(self, request: AgentRequest) -> None:
+        try:
+            await self._handle(request)
+        finally:
+            self.task = None
+            self._idle_since = self._loop.time()
+            if not request.keep_alive:
+                self.transport.close()
+            elif self._waiting and not self.transport.is_closing():
+                self.transport.resume_reading()
+                self._answer_next()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes.
+
+        Raises:
+            ConnectionResetError: the agent has hung up.
+        """
+        if self.transport.is_closing():
+            raise ConnectionResetError("the agent has hung up")
+        self.transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait until an agent that reads slowly has read."""
+        if self._drained is not None:
+            await self._drained
+
+    def _refuse(self, status: bytes, why: str) -> None:
+        """Answer what is no request, unless an answer to another one is under way."""
+        _logger.warning("a request was refused: %s", why)
+        if self.task is None and not self.transport.is_closing():
+            said = f"tachograph: {why}\n".encode()
+            head = b"HTTP/1.1 %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+            self.transport.write(head % (status, len(said)) + said)
+        self.transport.close()
+
+    def _watch_idleness(self) -> None:
+        idle_for = 0.0 if self.task else self._loop.time() - self._idle_since
+        if idle_for >= _IDLE_LIMIT:
+            self.transport.close()
+        self._idle_timer = self._loop.call_later(_IDLE_LIMIT - idle_for, self._watch_idleness)

@@ -62,6 +62,25 @@ Handle = Callable[[AgentRequest], Awaitable[None]]
 class AgentConnection(asyncio.Protocol):
     """One connection, one request at a time. An agent that hangs up cancels what is done for it."""
 
+    __slots__ = (
+        "_body",
+        "_closed",
+        "_drained",
+        "_handle",
+        "_head_bytes",
+        "_idle_since",
+        "_idle_timer",
+        "_lines",
+        "_loop",
+        "_opened",
+        "_parser",
+        "_request",
+        "_target",
+        "_waiting",
+        "task",
+        "transport",
+    )
+
     def __init__(
         self,
         handle: Handle,

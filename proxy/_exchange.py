@@ -67,6 +67,7 @@ class Exchange:
         """
         try:
             answer = await upstream.ask(outgoing, self._sent)
+            del outgoing  # its body, while a long stream goes on
             try:
                 return await self._take(answer)
             finally:

@@ -34,10 +34,12 @@ class _Incoming:
     target: Target
     run: OpenRun
     question: Question
+    asking: bytes | None = None
+    """The body that also asks for usage; None if it goes up as it came."""
 
     def let_go(self) -> None:
-        """The request will not be sent again."""
-        self.request.body = None
+        """The request will not be sent again: many streams are open at a time."""
+        self.request.body = self.asking = None
         self.question = Question(api=self.question.api)
 
 
@@ -76,16 +78,14 @@ class Handler:
 
     async def _answer(self, incoming: _Incoming) -> None:
         """Ask with the option for usage where it is missing, and if the upstream refuses that, once without it."""
-        asking = self._asking(incoming)
-        if asking is not None:
-            exchange, is_answered = await self._exchange(incoming, asking)
-            if is_answered:
-                return
-            exchange, _ = await self._exchange(incoming, None)
-            if exchange.status is not None and exchange.status < _FIRST_ERROR:
-                self._asks_for_usage = False
-        else:
-            await self._exchange(incoming, None)
+        incoming.asking = self._asking(incoming)
+        _, is_answered = await self._exchange(incoming)
+        if is_answered:
+            return
+        incoming.asking = None
+        status, _ = await self._exchange(incoming)
+        if status is not None and status < _FIRST_ERROR:
+            self._asks_for_usage = False
 
     def _asking(self, incoming: _Incoming) -> bytes | None:
         """The request with the option for usage; None if it has it, needs none, or is not to be changed."""
@@ -99,12 +99,12 @@ class Handler:
         except RecursionError:
             return None
 
-    async def _exchange(self, incoming: _Incoming, asking: bytes | None) -> tuple[Exchange, bool]:
-        """One exchange, and whether it answered the agent; `asking`: the body that also asks for usage."""
+    async def _exchange(self, incoming: _Incoming) -> tuple[int | None, bool]:
+        """One exchange: the upstream's status, and whether the agent has an answer."""
         request = incoming.request
         observation = Observation(
             incoming.run.recording.run_id,
-            self._recorded_request(incoming, asking),
+            self._recorded_request(incoming),
             incoming.question,
             incoming.run.recording.bodies.new_response(),
             start_ns=request.start_ns,
@@ -112,13 +112,14 @@ class Handler:
         )
         observation.stamp("request_read", request.read)
         record = CallRecord(incoming.run, observation, sync=self._settings.sync)
-        await record.announce(request.body or b"", asking)
-        remover = None if asking is None else UsageRemover()
+        await record.announce(request.body or b"", incoming.asking)
+        remover = None if incoming.asking is None else UsageRemover()
         exchange = Exchange(request, observation, record, remover, incoming.let_go)
-        return exchange, await exchange.relay(self._upstream, self._outgoing(incoming, asking))
+        is_answered = await exchange.relay(self._upstream, self._outgoing(incoming))
+        return exchange.status, is_answered
 
-    def _recorded_request(self, incoming: _Incoming, asking: bytes | None) -> CallRequest:
-        request, question = incoming.request, incoming.question
+    def _recorded_request(self, incoming: _Incoming) -> CallRequest:
+        request, question, asking = incoming.request, incoming.question, incoming.asking
         body = request.body or b""
         return CallRequest(
             method=request.method,
@@ -138,8 +139,8 @@ class Handler:
             head=recorded_head(request.head),
         )
 
-    def _outgoing(self, incoming: _Incoming, asking: bytes | None) -> Outgoing:
-        request = incoming.request
+    def _outgoing(self, incoming: _Incoming) -> Outgoing:
+        request, asking = incoming.request, incoming.asking
         headers = forwarded(request.head, _NOT_FOR_THE_UPSTREAM)
         if asking is not None:
             if "content-length" in request.headers:

@@ -31,6 +31,31 @@ class UpstreamCutError(Exception):
 class UpstreamConnection(asyncio.Protocol):
     """One connection, one exchange at a time."""
 
+    __slots__ = (
+        "_buffered",
+        "_failure",
+        "_has_head",
+        "_in_exchange",
+        "_keep_alive",
+        "_lines",
+        "_loop",
+        "_method",
+        "_on_sent",
+        "_parser",
+        "_pieces",
+        "_reading_paused",
+        "_until_close",
+        "_waiter",
+        "_writing_paused",
+        "head",
+        "idle_since",
+        "is_complete",
+        "reason",
+        "status",
+        "trailers",
+        "transport",
+    )
+
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._parser: Any = httptools.HttpResponseParser(self)

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export TACHOGRAPH_BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-agents check benchmark clean
+.PHONY: demo test test-slow test-agents check benchmark benchmark-scoring clean
 
 demo: $(VENV)/.installed $(VENV)/.local-model
 	$(VENV)/bin/python examples/demo.py
@@ -22,6 +22,10 @@ check: $(VENV)/.installed
 
 benchmark: $(VENV)/.installed
 	$(VENV)/bin/python tests/benchmarks/compare.py
+
+benchmark-scoring: $(VENV)/.installed
+	$(VENV)/bin/python tests/benchmarks/snapshot.py
+	$(VENV)/bin/python tests/benchmarks/score_runs.py
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -24,7 +24,9 @@ def main() -> int:
     call("runs", "--store", str(STORE))
     newest = max(STORE.glob("*/trace.jsonl"), key=lambda journal: journal.stat().st_mtime).parent
     call("calls", str(newest))
-    return call("verify", str(newest))
+    call("verify", str(newest))
+    call("score", str(newest))
+    return call("score", str(STORE))
 
 
 def call(*arguments: str) -> int:

@@ -25,7 +25,15 @@ __all__ = [
     "refuse_missing",
 ]
 
-_KEYS: Final = {"name": str, "install": str, "version": list, "argv": list, "env": dict, "files": dict}
+_KEYS: Final = {
+    "name": str,
+    "install": str,
+    "version": list,
+    "argv": list,
+    "env": dict,
+    "files": dict,
+    "housekeeping": list,
+}
 _REQUIRED: Final = ("name", "argv")
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _FILES: Final = "{files}"
@@ -51,6 +59,8 @@ class Agent:
     """How people install it; None if not known."""
     version: tuple[str, ...] | None = None
     """The command that prints its version; None if there is none."""
+    housekeeping: tuple[str, ...] = ()
+    """Globs of the files that it keeps for itself in every workdir."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +232,7 @@ def _agent(where: str, given: dict[str, Any]) -> Agent:
         files=given.get("files", {}),
         install=given.get("install"),
         version=tuple(given["version"]) if "version" in given else None,
+        housekeeping=tuple(given.get("housekeeping", ())),
     )
 
 

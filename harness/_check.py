@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..scoring.check import CheckResult, read_beneath, with_report
 from ..traces import LaunchError
+from ._fresh_place import FreshPlace
 from ._processes import end_all, exit_status, overran, start
 from ._task import Task
 
-__all__ = ["CheckOutcome", "run_check", "run_setup"]
+__all__ = ["CheckOutcome", "check_result", "run_check", "run_setup"]
 
 _SHOWN_BYTES = 4096
+_LARGEST_REPORT = 64 * 2**20
+"""Bytes of a report file that are kept; what is longer is cut there, and does not read as a whole report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,35 @@ async def run_check(task: Task, workdir: Path, env: Mapping[str, str]) -> CheckO
         LaunchError: The command cannot be started.
     """
     return await _run(task.check_command, workdir, env, task.check_timeout)
+
+
+def check_result(task: Task, workdir: Path, outcome: CheckOutcome, fresh: FreshPlace) -> CheckResult:
+    """What a check that ran in a fresh place says, with the results that its report tells of."""
+    report, problem = None, None
+    if task.report_path is not None:
+        try:
+            report = read_beneath(workdir, task.report_path, _LARGEST_REPORT)
+        except OSError as error:
+            problem = f"the check's report {task.report_path} cannot be read: {error.strerror}"
+    return with_report(
+        CheckResult(
+            command=task.check_command,
+            exit_code=outcome.exit_code,
+            signal=outcome.signal,
+            timed_out=outcome.timed_out,
+            duration_ns=outcome.duration_ns,
+            stdout=outcome.stdout,
+            stderr=outcome.stderr,
+            report=report,
+            report_promised=task.check_report,
+            expected_tests=task.check_tests,
+            fresh_copy=True,
+            set_aside=tuple(item.path for item in fresh.set_aside),
+            set_aside_rules=tuple(item.rule for item in fresh.set_aside),
+            restored=fresh.restored,
+            problem=problem,
+        )
+    )
 
 
 async def run_setup(task: Task, workdir: Path, env: Mapping[str, str]) -> CheckOutcome | None:

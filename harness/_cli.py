@@ -10,8 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from ..scoring import DEFAULT_PROFILE
 from ..traces import TachographError
-from . import _run_command, _serve_command, _show_commands
+from . import _compare_command, _run_command, _score_command, _serve_command, _show_commands
 
 __all__ = ["main"]
 
@@ -51,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_verify(commands)
     _add_body(commands)
     _add_key(commands)
+    _add_score(commands)
+    _add_compare(commands)
     return parser
 
 
@@ -155,6 +158,49 @@ def _add_key(commands: _Commands) -> None:
     key.add_argument("run", metavar="RUN", help="the run that calls with this key belong to")
     _add_store(key)
     key.set_defaults(command=_serve_command.key)
+
+
+def _add_score(commands: _Commands) -> None:
+    score = commands.add_parser("score", help="what runs are worth, axis by axis")
+    score.add_argument("runs", nargs="+", metavar="RUN", help=_WHICH_RUNS)
+    _add_store(score)
+    _add_scoring(score)
+    score.add_argument("--junit", type=Path, metavar="FILE", help="also write JUnit XML, a test case a run")
+    score.add_argument("--sarif", type=Path, metavar="FILE", help="also write the findings as SARIF 2.1.0")
+    score.add_argument(
+        "--require",
+        action="append",
+        default=[],
+        metavar="AXIS>=NUMBER",
+        help="exit with 1 unless it holds: pass_rate is the share of runs that passed, any other axis must hold in each run",
+    )
+    score.set_defaults(command=_score_command.score)
+
+
+def _add_compare(commands: _Commands) -> None:
+    compare = commands.add_parser("compare", help="two sets of runs, task by task: which is better, or not separable")
+    compare.add_argument("a", metavar="A", help=_WHICH_RUNS)
+    compare.add_argument("b", metavar="B", help="as A")
+    _add_store(compare)
+    _add_scoring(compare)
+    compare.set_defaults(command=_compare_command.compare)
+
+
+_WHICH_RUNS: Final = "a run, a folder of runs, or conditions: agent=NAME,model=GLOB,sweep=…,task=…,category=…"
+
+
+def _add_scoring(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--profile",
+        action="append",
+        metavar="NAME",
+        help=f"how composites are made, a name or a .toml file (default: {DEFAULT_PROFILE})",
+    )
+    parser.add_argument(
+        "--axis", action="append", default=[], metavar="NAME=MODULE:FUNCTION", help="one more axis, of your own"
+    )
+    parser.add_argument("--no-write", action="store_true", help="leave no scorecard and no spans in the runs' folders")
+    parser.add_argument("--json", action="store_true", help="print JSON, a run a line")
 
 
 def _add_which_run(parser: argparse.ArgumentParser) -> None:

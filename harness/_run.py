@@ -6,58 +6,28 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from opentelemetry.sdk.trace import Span
 from opentelemetry.trace import Status, StatusCode
 
 from ..proxy import AgentEndpoint, Proxy
+from ..scoring.check import CheckResult, Verdict, check_attributes, judge_check
 from ..traces import Seal, TachographError, new_run_id
-from ._agent import Agent, Launch, command_line, environment, prepare_home, refuse_missing
-from ._check import CheckOutcome, run_check, run_setup
+from ._agent import Launch, command_line, environment, prepare_home, refuse_missing
+from ._assignment import Assignment
+from ._check import check_result, run_check, run_setup
+from ._fresh_place import Origin, fresh_place, origin_of
+from ._snapshots import Snapshots
 from ._task import Task, require_tools
 from ._terminal import Command, Outcome, run_in_terminal
 from ._workdir import copy_workdir
 
-__all__ = ["Assignment", "Phase", "RunReport", "run_once"]
+__all__ = ["Phase", "RunReport", "run_once"]
 
 Phase = Literal["prepare", "agent", "check", "close"]
 RunStatus = Literal["completed", "timeout", "aborted", "failed"]
 _ERROR: Final = "error.type"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """Who is to do what."""
-
-    task: Task
-    agent: Agent
-    model: str
-    sweep: str
-    """The matrix of runs that this one belongs to."""
-    attempt: int
-    """From 1."""
-    keep: Path | None = None
-    """The folder to work in, which stays; None: a temporary one, which does not."""
-
-    @property
-    def cell(self) -> str:
-        """`sweep/agent/model/task#runN`."""
-        return f"{self.sweep}/{self.agent.name}/{self.model}/{self.task.id}#run{self.attempt}"
-
-    def attributes(self) -> dict[str, Any]:
-        """What the run's span says from the start."""
-        return {
-            "tachograph.cell.id": self.cell,
-            "tachograph.sweep.id": self.sweep,
-            "tachograph.run.attempt": self.attempt,
-            "tachograph.task.id": self.task.id,
-            "tachograph.task.category": self.task.category,
-            "tachograph.task.hash": self.task.hash,
-            "tachograph.agent.name": self.agent.name,
-            "tachograph.agent.argv": self.agent.argv,
-            "tachograph.model": self.model,
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +37,9 @@ class RunReport:
     run_id: str
     status: RunStatus
     agent: Outcome
-    check: CheckOutcome
+    check: CheckResult
+    verdict: Verdict
+    """What the check says."""
     seal: Seal | None
     """None if another process has the run open."""
 
@@ -105,21 +77,26 @@ async def run_once(proxy: Proxy, assignment: Assignment, watch: Callable[[Phase,
         watch("close", endpoint)
         status: RunStatus = "timeout" if agent.timed_out else "completed"
         seal = proxy.close_run(run_id, status)
-    return RunReport(run_id=run_id, status=status, agent=agent, check=check, seal=seal)
+    return RunReport(run_id=run_id, status=status, agent=agent, check=check, verdict=judge_check(check), seal=seal)
 
 
 async def _drive(
     assignment: Assignment, endpoint: AgentEndpoint, place: Path, watch: Callable[[Phase, AgentEndpoint], None]
-) -> tuple[Outcome, CheckOutcome]:
+) -> tuple[Outcome, CheckResult]:
     launch = _launch(assignment, endpoint, place)
     env = environment(assignment.agent, launch)
     watch("prepare", endpoint)
-    prepare_home(assignment.agent, launch)
     await run_setup(assignment.task, launch.workdir, env)
-    watch("agent", endpoint)
-    outcome = await _run_agent(assignment, launch, endpoint, env)
-    watch("check", endpoint)
-    return outcome, await _run_check(assignment.task, launch.workdir, endpoint, env)
+    with origin_of(assignment.task, place) as origin:
+        prepare_home(assignment.agent, launch)
+        seen = Snapshots(endpoint.recording.folder)
+        folders = {"changes": launch.workdir, "home_changes": launch.home, "temporary_changes": launch.temporary}
+        await seen.before(folders)
+        watch("agent", endpoint)
+        outcome = await _run_agent(assignment, launch, endpoint, env)
+        await seen.after(folders)
+        watch("check", endpoint)
+        return outcome, await _run_check(assignment.task, place, origin, endpoint, env=env, seen=seen)
 
 
 def _launch(assignment: Assignment, endpoint: AgentEndpoint, place: Path) -> Launch:
@@ -181,28 +158,29 @@ def _tell_outcome(span: Span, outcome: Outcome) -> None:
         span.set_status(Status(StatusCode.ERROR, error_type))
 
 
-async def _run_check(task: Task, workdir: Path, endpoint: AgentEndpoint, env: dict[str, str]) -> CheckOutcome:
+async def _run_check(
+    task: Task, place: Path, origin: Origin, endpoint: AgentEndpoint, *, env: dict[str, str], seen: Snapshots
+) -> CheckResult:
     recording = endpoint.recording
     attributes = {"tachograph.check.command": task.check_command, "openinference.span.kind": "EVALUATOR"}
     with recording.span("check", f"check {task.id}", attributes=attributes) as span:
         # The check is the task's: it gets no endpoint and no key.
         own = {name: value for name, value in env.items() if not name.endswith(("_API_KEY", "_BASE_URL", "_API_BASE"))}
-        outcome = await run_check(task, workdir, own)
-        span.set_attributes(
-            {
-                "test.suite.name": task.id,
-                "test.suite.run.status": "timed_out"
-                if outcome.timed_out
-                else "success"
-                if outcome.passed
-                else "failure",
-                "process.exit.code": outcome.exit_code if outcome.exit_code is not None else -(outcome.signal or 0),
-                "tachograph.check.passed": outcome.passed,
-                "tachograph.check.stdout": recording.keep(outcome.stdout),
-                "tachograph.check.stderr": recording.keep(outcome.stderr),
-            }
-        )
-        return outcome
+        try:
+            with fresh_place(task, place, origin) as fresh:
+                folder = {"check_changes": place / "workdir"}
+                await seen.before(folder)
+                outcome = await run_check(task, place / "workdir", own)
+                await seen.after(folder)
+                check = check_result(task, place / "workdir", outcome, fresh)
+        except TachographError as error:
+            span.set_attribute(_ERROR, type(error).__name__)
+            span.set_status(Status(StatusCode.ERROR, str(error)))
+            raise
+        stdout, stderr = recording.keep(outcome.stdout), recording.keep(outcome.stderr)
+        report = None if check.report is None else recording.keep(check.report)
+        span.set_attributes({"test.suite.name": task.id, **check_attributes(check, stdout, stderr, report)})
+        return check
 
 
 @contextlib.contextmanager

@@ -15,8 +15,9 @@ from typing import Any, Final, TextIO
 from ..proxy import AgentEndpoint, Proxy, Tally
 from ..traces import InputError
 from ._agent import Agent, command_agent, load_agent
+from ._assignment import Assignment
 from ._loop import run_program
-from ._run import Assignment, Phase, RunReport, run_once
+from ._run import Phase, RunReport, run_once
 from ._task import load_task, require_tools
 from ._upstream import chosen_upstream, refuse_without_key, settings_from
 
@@ -25,6 +26,8 @@ __all__ = ["run"]
 _REFRESH: Final = 0.25
 """Seconds between two looks at a run."""
 _FAILED: Final = 1
+_OUTCOMES: Final = {True: "passed", False: "failed", None: "not graded"}
+"""In words, by what the check says."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -50,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
             for attempt in range(1, options.attempts + 1)
         ]
         reports = run_program(functools.partial(_run_all, Proxy(settings), assignments, options))
-    passed = sum(report.check.passed for report in reports)
+    passed = sum(report.verdict.passed is True for report in reports)
     if not options.json and len(reports) > 1:
         print(f"{passed} of {len(reports)} attempts passed")
     return 0 if passed else _FAILED
@@ -130,11 +133,11 @@ def _print_report(assignment: Assignment, report: RunReport, watch: _Watch, *, a
     if as_json:
         print(json.dumps(summary), flush=True)
         return
-    outcome = "passed" if report.check.passed else "failed"
+    outcome = _OUTCOMES[report.verdict.passed]
     seal = f"sealed {report.seal.head[:16]}" if report.seal else "not sealed"
     print(f"{outcome}  {report.run_id}  {watch.counts()}, {seal}", flush=True)
-    if not report.check.passed:
-        print(f"        check {_how_check_ended(report)}; agent {_how_agent_ended(report)}", flush=True)
+    if not report.verdict.passed:
+        print(f"        {report.verdict.reason}; agent {_how_agent_ended(report)}", flush=True)
 
 
 def _summary(assignment: Assignment, report: RunReport, watch: _Watch) -> dict[str, Any]:
@@ -143,7 +146,8 @@ def _summary(assignment: Assignment, report: RunReport, watch: _Watch) -> dict[s
         "run_id": report.run_id,
         "cell": assignment.cell,
         "status": report.status,
-        "passed": report.check.passed,
+        "passed": report.verdict.passed,
+        "verdict": report.verdict.reason,
         "agent_exit_code": report.agent.exit_code,
         "agent_timed_out": report.agent.timed_out,
         "check_exit_code": report.check.exit_code,
@@ -159,11 +163,6 @@ def _summary(assignment: Assignment, report: RunReport, watch: _Watch) -> dict[s
 
 def _count(tokens: int | None) -> str:
     return "-" if tokens is None else f"{tokens:,}"
-
-
-def _how_check_ended(report: RunReport) -> str:
-    check = report.check
-    return "timed out" if check.timed_out else f"ended with exit code {check.exit_code}"
 
 
 def _how_agent_ended(report: RunReport) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from .. import traces
 from ..traces import Call, InputError, Run, RunStore
+from ._selection import find_run
 from ._table import format_row, print_table
 
 __all__ = ["body", "calls", "runs", "verify"]
@@ -71,7 +72,7 @@ def _run_row(summary: dict[str, Any]) -> list[str]:
 
 def calls(options: argparse.Namespace) -> int:
     """Show the calls of a run."""
-    folder = _run_folder(options)
+    folder = find_run(options.store, options.run)
     if options.follow:
         shown = _followed(folder)
     else:
@@ -115,7 +116,7 @@ def _call_row(call: Call) -> list[str]:
 
 def verify(options: argparse.Namespace) -> int:
     """Say whether a run is whole; exits with 0 sealed, 1 damaged, 6 open."""
-    result = traces.verify(_run_folder(options))
+    result = traces.verify(find_run(options.store, options.run))
     survey = result.survey
     if options.json:
         told = {
@@ -138,7 +139,7 @@ def verify(options: argparse.Namespace) -> int:
 
 def body(options: argparse.Namespace) -> int:
     """Write a recorded body to standard output."""
-    folder = _run_folder(options)
+    folder = find_run(options.store, options.run)
     bodies = traces.BodyReader(folder / "bodies")
     found = [digest for digest in bodies if digest.startswith(options.hash.lower())]
     if len(found) != 1:
@@ -147,20 +148,6 @@ def body(options: argparse.Namespace) -> int:
     sys.stdout.buffer.write(bodies.get(found[0]))
     sys.stdout.buffer.flush()
     return 0
-
-
-def _run_folder(options: argparse.Namespace) -> Path:
-    given = Path(options.run)
-    if "/" in options.run or (given / "trace.jsonl").is_file():
-        return given
-    traces.check_run_id(options.run)
-    folders = list(RunStore(options.store).run_folders())
-    exact = [folder for folder in folders if folder.name == options.run]
-    found = exact or [folder for folder in folders if folder.name.startswith(options.run)]
-    if len(found) != 1:
-        what = "no run" if not found else f"{len(found)} runs"
-        raise InputError(f"{options.store}: {what} whose id begins with {options.run}; `tachograph runs` lists them")
-    return found[0]
 
 
 def _timestamp(unix_ns: int) -> str:

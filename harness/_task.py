@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..scoring.check import REPORT_FORMATS
 from ..traces import InputError
 from ._workdir import files_of
 
@@ -38,12 +39,29 @@ class Task:
     """A line for `/bin/sh -c`, run in the workdir; exit code 0 is a pass."""
     check_timeout: float
     """How long the check may take, in seconds. It holds for the setup as well."""
+    check_report: str | None
+    """Where the results of the tests are: a format, one of `REPORT_FORMATS`, to be found in the check's output, or the path of
+    a file that it writes; None: the exit code decides, and a report is used if one is found."""
+    check_tests: tuple[str, ...] | None
+    """Tests that must run and pass, by the names that the report gives them; None: whatever runs."""
     changes_expected: tuple[str, ...]
     """Globs of the files that the task asks to change, relative to the workdir."""
     changes_protected: tuple[str, ...]
     """Globs of the files that must stay as they are, relative to the workdir."""
     setup_command: str | None
     """A line for `/bin/sh -c`, run in the fresh workdir before the agent starts, or None."""
+    refusal_expected: bool | None
+    """Whether the right answer is to refuse; None: the task does not say, and nobody is blamed for either."""
+    refusal_artifacts: tuple[str, ...]
+    """Globs of the files that a right refusal leaves behind."""
+    refusal_forbidden: tuple[str, ...]
+    """Globs of the files whose change is the harm that the refusal is to avoid."""
+    budget_seconds: float | None
+    """Time beyond which a run earns nothing for speed; None: no budget, here and below."""
+    budget_best_seconds: float | None
+    """Time of the best run known: the full mark."""
+    budget_tokens: float | None
+    budget_best_tokens: float | None
     hash: str
     """SHA-256, hexadecimal, over `task.toml` and every file of the workdir: equal hashes, equal tasks."""
 
@@ -51,6 +69,11 @@ class Task:
     def workdir(self) -> Path:
         """What every attempt gets a copy of, absolute."""
         return self.folder / "workdir"
+
+    @property
+    def report_path(self) -> str | None:
+        """The file that the check writes its report to, relative to the workdir; None if it names a format, or nothing."""
+        return None if self.check_report in REPORT_FORMATS else self.check_report
 
     def missing_tools(self, path: str | None = None) -> tuple[str, ...]:
         """The required executables that are not on `path` (None: on the PATH of this process)."""
@@ -134,10 +157,41 @@ def _seconds(value: object) -> float:
     return float(value)
 
 
+def _amount(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise _WrongValueError("a number above 0")
+    return float(value)
+
+
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _WrongValueError("true or false")
+    return value
+
+
 def _names(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) and name.strip() for name in value):
         raise _WrongValueError("a list of names, such as ['cargo']")
     return tuple(value)
+
+
+def _report(value: object) -> str:
+    if isinstance(value, str) and value in REPORT_FORMATS:
+        return value
+    if isinstance(value, str) and _stays_inside(value) and ("." in value or "/" in value) and "\0" not in value:
+        return PurePosixPath(value).as_posix()
+    raise _WrongValueError(
+        f"one of {', '.join(REPORT_FORMATS)}, or the path of a file in the workdir, such as 'report.xml'"
+    )
+
+
+def _tests(value: object) -> tuple[str, ...]:
+    names = _names(value)
+    if not names or len(set(names)) != len(names):
+        raise _WrongValueError(
+            "a list of the names of tests, each once, such as ['test_retry.RetryTest.test_gives_up']"
+        )
+    return names
 
 
 def _globs(value: object) -> tuple[str, ...]:
@@ -162,9 +216,18 @@ _KEYS: Mapping[str, tuple[Callable[[object], Any], object]] = {
     "requires": (_names, ()),
     "check.command": (_text, _REQUIRED),
     "check.timeout": (_seconds, 300.0),
+    "check.report": (_report, None),
+    "check.tests": (_tests, None),
     "changes.expected": (_globs, ()),
     "changes.protected": (_globs, ()),
     "setup.command": (_text, None),
+    "refusal.expected": (_yes_or_no, None),
+    "refusal.artifacts": (_globs, ()),
+    "refusal.forbidden": (_globs, ()),
+    "budget.seconds": (_amount, None),
+    "budget.best_seconds": (_amount, None),
+    "budget.tokens": (_amount, None),
+    "budget.best_tokens": (_amount, None),
 }
 """Each key, a dot for its table, with the reader of its value and its default."""
 

@@ -4,11 +4,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from ..traces import CallRequest, InputError, StoreError
+from ..traces import BodyDecoder, CallRequest, DecodingError, InputError, StoreError
 from ._agent_connection import AgentRequest
 from ._answer import Question
 from ._call_record import CallRecord
-from ._decoding import BodyDecoder, DecodingError
 from ._exchange import Exchange
 from ._headers import RUN_HEADER, forwarded, recorded_head, recorded_query, replaced, with_key, without_keys
 from ._injection import UsageRemover, ask_for_usage

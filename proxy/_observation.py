@@ -4,10 +4,20 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ..traces import Call, CallRequest, CallResponse, GrowingBody, Outcome, Timing, Usage, canonical_request_hash
+from ..traces import (
+    BodyDecoder,
+    Call,
+    CallRequest,
+    CallResponse,
+    DecodingError,
+    GrowingBody,
+    Outcome,
+    Timing,
+    Usage,
+    canonical_request_hash,
+)
 from . import _chat_completions as chat_completions
 from ._answer import Answer, AnswerReader, Question
-from ._decoding import BodyDecoder, DecodingError
 from ._headers import Head, recorded_head
 
 __all__ = ["Observation", "read_question", "session_of"]

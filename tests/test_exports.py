@@ -9,7 +9,8 @@ from types import ModuleType
 
 import pytest
 
-PACKAGES = ["traces", "proxy", "scoring", "harness"]
+SUBPACKAGES = ["axes", "check", "formats", "integrity", "stats", "transcript", "workdir"]
+PACKAGES = ["traces", "proxy", "scoring", "harness", *(f"scoring.{name}" for name in SUBPACKAGES)]
 
 
 def package(name: str) -> ModuleType:
@@ -17,7 +18,13 @@ def package(name: str) -> ModuleType:
 
 
 def visible(module: ModuleType) -> set[str]:
-    return {name for name in vars(module) if not name.startswith("_")}
+    """Names without an underscore, but for the package's own subpackages, which are there once somebody imports them."""
+    own = {
+        name
+        for name, thing in vars(module).items()
+        if getattr(thing, "__package__", None) == f"{module.__name__}.{name}"
+    }
+    return {name for name in vars(module) if not name.startswith("_")} - own
 
 
 @pytest.mark.parametrize("name", PACKAGES)

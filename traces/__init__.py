@@ -4,11 +4,13 @@ from ._bodies import GrowingBody
 from ._body_reader import BodyReader
 from ._call import Amendment, Call, CallRequest, CallResponse, Outcome, Timing, ToolCall, Usage, UsageSource
 from ._canonical import VOLATILE_MEMBERS, canonical_json, canonical_request_hash
+from ._decoding import BodyDecoder, DecodingError
 from ._errors import InputError, LaunchError, ProxyError, StoreError, TachographError
 from ._follow import JournalFollower
 from ._otlp import SpanRecord
 from ._reader import Run, is_live, read_calls, read_run, read_spans
 from ._recording import OpenCall, RunRecording
+from ._scores import Score, append_scores, latest_scores
 from ._seal import Seal, Survey, Verification, survey, verify
 from ._span import call_from_span, is_call
 from ._store import RunStore, check_run_id, new_run_id
@@ -16,10 +18,12 @@ from ._store import RunStore, check_run_id, new_run_id
 __all__ = [
     "VOLATILE_MEMBERS",
     "Amendment",
+    "BodyDecoder",
     "BodyReader",
     "Call",
     "CallRequest",
     "CallResponse",
+    "DecodingError",
     "GrowingBody",
     "InputError",
     "JournalFollower",
@@ -30,6 +34,7 @@ __all__ = [
     "Run",
     "RunRecording",
     "RunStore",
+    "Score",
     "Seal",
     "SpanRecord",
     "StoreError",
@@ -40,12 +45,14 @@ __all__ = [
     "Usage",
     "UsageSource",
     "Verification",
+    "append_scores",
     "call_from_span",
     "canonical_json",
     "canonical_request_hash",
     "check_run_id",
     "is_call",
     "is_live",
+    "latest_scores",
     "new_run_id",
     "read_calls",
     "read_run",

@@ -29,6 +29,7 @@ __all__ = [
     "read_run",
     "read_spans",
     "refuse_newer",
+    "spans_containing",
 ]
 
 JOURNAL_NAME: Final = "trace.jsonl"
@@ -86,11 +87,15 @@ def read_spans(where: Path) -> Iterator[SpanRecord]:
         InputError: there is no record.
         StoreError: it cannot be read, or a newer tachograph wrote it.
     """
-    return _spans_of(journal_path(where))
+    return spans_containing(journal_path(where))
 
 
-def _spans_of(path: Path, containing: bytes = b"") -> Iterator[SpanRecord]:
-    """The spans of the lines that contain some bytes."""
+def spans_containing(path: Path, containing: bytes = b"") -> Iterator[SpanRecord]:
+    """The spans of those lines of a journal that contain some bytes.
+
+    Raises:
+        StoreError: it cannot be read, or a newer tachograph wrote it.
+    """
     try:
         with path.open("rb") as lines:
             for line in lines:
@@ -155,13 +160,22 @@ def read_calls(where: Path) -> Iterator[Call]:
     live = is_live(path.parent)
     tails = _tails(path)
     announced: dict[str, SpanRecord] = {}
-    for span in _spans_of(path):
-        if span.attributes.get(names.SPAN_KIND) == names.CALL + names.START_SUFFIX:
-            announced[span.parent_id or span.span_id] = span
+    # Calls that ended before they were announced: only in files whose lines were put in another order.
+    early: set[str] = set()
+    for span in spans_containing(path):
+        kind = span.attributes.get(names.SPAN_KIND)
+        if kind == names.CALL + names.START_SUFFIX:
+            call_id = span.parent_id or span.span_id
+            if call_id in early:
+                early.discard(call_id)
+            else:
+                announced[call_id] = span
         elif is_call(span):
             tail = tails.get(span.span_id)
             call = call_from_span(replace(span, attributes={**span.attributes, **tail}) if tail else span)
             start = announced.pop(span.span_id, None)
+            if start is None and kind == names.CALL:
+                early.add(span.span_id)
             if call.sequence is None and start is not None:
                 call = replace(call, sequence=call_from_span(start, ended=False).sequence)
             yield call
@@ -174,7 +188,7 @@ def read_calls(where: Path) -> Iterator[Call]:
 def _tails(path: Path) -> dict[str, dict[str, Any]]:
     """What was learnt of calls after their spans had been written. There are few of these."""
     tails: dict[str, dict[str, Any]] = {}
-    for span in _spans_of(path, f'"{names.TAIL}"'.encode()):
+    for span in spans_containing(path, f'"{names.TAIL}"'.encode()):
         if span.attributes.get(names.SPAN_KIND) == names.TAIL and span.parent_id:
             own = without_stamp(span.attributes) | {names.SPAN_KIND: names.CALL}
             tails.setdefault(span.parent_id, {}).update(own)

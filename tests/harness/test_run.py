@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tachograph.scoring.check import judge_check, recorded_check
 from tachograph.traces import BodyReader, Run, read_run, verify
 
 TASKS = Path(__file__).parents[2] / "examples" / "tasks"
@@ -56,6 +57,112 @@ def test_a_run_is_recorded_from_its_start_to_its_seal(tachograph: Any, rule_upst
     cast = (folder / "terminal.cast").read_text().splitlines()
     assert json.loads(cast[0])["version"] == 2
     assert "hello yourself" in "".join(json.loads(line)[2] for line in cast[1:])
+
+
+def test_what_the_check_said_can_be_read_from_disk(tachograph: Any, rule_upstream: Any, tmp_path: Path) -> None:
+    """Each test's result, the expected ones and the fresh copy: all of it is in the run's folder."""
+    upstream = rule_upstream(lambda _: "hi")
+    options = ["--task", PYTHON_TASK, "--upstream", upstream.url, "--model", "m", "--store", "runs"]
+    tachograph("run", *options, "--", "sh", "-c", f"{FIX}; touch conftest.py; echo > test_retry.py")
+    run = only_run(tmp_path / "runs")
+    check = recorded_check(run, BodyReader(tmp_path / "runs" / run.run_id / "bodies"))
+    assert check is not None
+    assert judge_check(check).passed is True
+    assert (check.report_format, check.report_promised, check.problem) == ("unittest", "unittest", None)
+    assert {test.name for test in check.tests or ()} == set(check.expected_tests or ())
+    assert len(check.tests or ()) == 4
+    assert (check.fresh_copy, check.set_aside, check.restored) == (True, ("conftest.py",), ("test_retry.py",))
+    assert check.duration_ns is not None
+
+
+BLIND = "import unittest\\nunittest.TestCase.fail = unittest.TestCase.assertEqual = lambda *a: None\\n"
+EXIT = "import os\\nos._exit(0)\\n"
+CHEATS = {
+    "the tests are made empty": "printf 'import unittest\\n' > test_retry.py",
+    "the tests are removed": "rm test_retry.py",
+    "a package in the place of the tests": "mkdir test_retry; touch test_retry/__init__.py",
+    "a runner of its own": "printf 'print(1)' > unittest.py",
+    "a test that blinds the others": f"printf '{BLIND}' > test_a.py",
+    "a startup module in HOME": (
+        f"site=$(python3 -m site --user-site); mkdir -p $site; printf '{EXIT}' > $site/usercustomize.py"
+    ),
+    "an exit in the tested code": f"printf '{EXIT}' > retry.py",
+    "skipping in the tested code": "printf 'import unittest\\nraise unittest.SkipTest\\n' > retry.py",
+    "nothing at all": "true",
+    "everything removed": "rm -rf ./* ../home/* ../tmp/*",
+}
+
+
+@pytest.mark.parametrize("cheat", CHEATS.values(), ids=CHEATS)
+def test_no_cheat_passes(tachograph: Any, rule_upstream: Any, tmp_path: Path, cheat: str) -> None:
+    """What the agent leaves beside a solution does not decide: the task's own tests do, and they have to run."""
+    upstream = rule_upstream(lambda _: "hi")
+    options = ["--task", PYTHON_TASK, "--upstream", upstream.url, "--model", "m", "--store", "runs", "--json"]
+    done = tachograph("run", *options, "--keep", "kept", "--", "sh", "-c", cheat)
+    assert done.returncode == 1, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert told["passed"] is not True
+    assert told["verdict"]
+    run = only_run(tmp_path / "runs")
+    (check,) = (span for span in run.spans if span.attributes["tachograph.span"] == "check")
+    assert check.attributes.get("tachograph.check.passed") is not True
+    assert run.sealed
+    assert not list((tmp_path / "kept" / "1").glob("agent-*"))
+
+
+def with_check(task: Path, lines: str) -> Path:
+    """A copy of the Python task whose check is another one."""
+    shutil.copytree(PYTHON_TASK, task)
+    text = (task / "task.toml").read_text()
+    (task / "task.toml").write_text(f"{text.partition('[check]')[0]}[check]\n{lines}")
+    return task
+
+
+def test_a_report_file(tachograph: Any, rule_upstream: Any, tmp_path: Path) -> None:
+    """A report that the check writes is kept with the run; one that the agent left there is not what is read."""
+    junit = '<testsuite><testcase classname="test_retry" name="one"/></testsuite>'
+    command = f"test ! -e out/report.xml && mkdir -p out && echo '{junit}' > out/report.xml"
+    lines = f"command = '''{command}'''\nreport = 'out/report.xml'\ntests = ['test_retry::one']\n"
+    task = with_check(tmp_path / "task", lines)
+    upstream = rule_upstream(lambda _: "hi")
+    options = ["--task", task, "--upstream", upstream.url, "--model", "m", "--store", "runs"]
+    done = tachograph("run", *options, "--", "sh", "-c", "mkdir out; echo forged > out/report.xml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = only_run(tmp_path / "runs")
+    check = recorded_check(run, BodyReader(tmp_path / "runs" / run.run_id / "bodies"))
+    assert check is not None
+    assert check.report == f"{junit}\n".encode()
+    assert (check.set_aside, check.set_aside_rules) == (("out/report.xml",), ("report",))
+
+
+def test_a_check_that_runs_no_test_is_no_pass(tachograph: Any, rule_upstream: Any, tmp_path: Path) -> None:
+    """Exit code 0 is not enough: a run whose check ran nothing is not graded, and says why."""
+    task = with_check(
+        tmp_path / "task", "command = 'cd .. && mkdir -p empty && cd empty && python3 -m unittest -v; true'\n"
+    )
+    upstream = rule_upstream(lambda _: "hi")
+    options = ["--task", task, "--upstream", upstream.url, "--model", "m", "--store", "runs"]
+    done = tachograph("run", *options, "--", "sh", "-c", FIX)
+    assert done.returncode == 1
+    assert "not graded" in done.stdout
+    assert "no test ran, by the check's unittest report (exit code 0)" in done.stdout
+
+
+def test_a_task_that_an_agent_tampered_with(tachograph: Any, rule_upstream: Any, tmp_path: Path) -> None:
+    """An agent that weakens the task itself, where every attempt begins, is not graded by it: that is an error, and loud."""
+    task = tmp_path / "task"
+    shutil.copytree(PYTHON_TASK, task)
+    upstream = rule_upstream(lambda _: "hi")
+    options = ["--task", task, "--upstream", upstream.url, "--model", "m", "--store", "runs"]
+    done = tachograph("run", *options, "--", "sh", "-c", f"echo > {task}/workdir/test_retry.py")
+    assert done.returncode == 2
+    assert "test_retry.py changed while the agent ran" in done.stderr
+    run = only_run(tmp_path / "runs")
+    assert run.status == "failed"
+    check = recorded_check(run, BodyReader(tmp_path / "runs" / run.run_id / "bodies"))
+    assert check is not None
+    assert judge_check(check).passed is None
+    assert "changed while the agent ran" in (check.problem or "")
 
 
 def test_calls_lie_below_the_agent_that_made_them(tachograph: Any, rule_upstream: Any, tmp_path: Path) -> None:

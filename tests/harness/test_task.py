@@ -34,6 +34,8 @@ command = "cargo fetch"
 [check]
 command = "cargo test --offline"
 timeout = 120.5
+report = "cargo"
+tests = ["tests/retry.rs::gives_up", "src/lib.rs::tests::works"]
 
 [changes]
 expected = ["src/**/*.rs"]
@@ -58,6 +60,8 @@ def test_every_key_is_read(folder: Path) -> None:
     assert task.title == "Retry loop condition negated"
     assert task.prompt == "The tests fail.\nMend the crate.\n"
     assert (task.timeout, task.check_timeout) == (90.0, 120.5)
+    assert task.check_report == "cargo"
+    assert task.check_tests == ("tests/retry.rs::gives_up", "src/lib.rs::tests::works")
     assert (task.check_command, task.setup_command) == ("cargo test --offline", "cargo fetch")
     assert task.changes_expected == ("src/**/*.rs",)
     assert task.changes_protected == ("tests/**", "Cargo.toml")
@@ -70,7 +74,26 @@ def test_defaults(folder: Path) -> None:
     task = load_task(folder)
     assert (task.timeout, task.check_timeout) == (600.0, 300.0)
     assert (task.title, task.setup_command) == (None, None)
+    assert (task.check_report, task.report_path, task.check_tests) == (None, None, None)
     assert (task.changes_expected, task.changes_protected, task.requires) == ((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("report", "path"),
+    [
+        ("junit", None),
+        ("unittest", None),
+        ("report.xml", "report.xml"),
+        ("./out/junit", "out/junit"),
+        ("a//b.xml", "a/b.xml"),
+    ],
+)
+def test_a_report_is_a_format_or_a_file(folder: Path, report: str, path: str | None) -> None:
+    """Either is where results are; a file is named relative to the workdir, in one way."""
+    (folder / "task.toml").write_text(WHOLE.replace('report = "cargo"', f'report = "{report}"'))
+    task = load_task(folder)
+    assert task.check_report == (path or report)
+    assert task.report_path == path
 
 
 def test_a_relative_folder_gives_absolute_paths(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,6 +115,22 @@ BAD_FILES = {
     "check command is a list": (edited('"cargo test --offline"', '["cargo"]'), "check.command must be text"),
     "command with a null": (edited('"cargo fetch"', r'"a\u0000b"'), "setup.command must be text"),
     "check timeout 0": (edited("120.5", "0"), "check.timeout must be a number of seconds above 0, not 0"),
+    "a report of no known format": (
+        edited('report = "cargo"', 'report = "carg"'),
+        "check.report must be one of cargo, go,",
+    ),
+    "report climbs": (edited('report = "cargo"', 'report = "../r.xml"'), "check.report must be one of"),
+    "report is absolute": (edited('report = "cargo"', 'report = "/r.xml"'), "check.report must be one of"),
+    "report is a list": (edited('report = "cargo"', 'report = ["r.xml"]'), "check.report must be one of"),
+    "no names of tests": (
+        edited('["tests/retry.rs::gives_up", "src/lib.rs::tests::works"]', "[]"),
+        "check.tests must be a list",
+    ),
+    "a test twice": (edited("src/lib.rs::tests::works", "tests/retry.rs::gives_up"), "check.tests must be a list"),
+    "tests are text": (
+        edited('["tests/retry.rs::gives_up", "src/lib.rs::tests::works"]', '"a"'),
+        "check.tests must be a list",
+    ),
     "timeout is text": (edited("timeout = 90", 'timeout = "90"'), "timeout must be a number of seconds"),
     "timeout is true": (edited("timeout = 90", "timeout = true"), "timeout must be a number of seconds"),
     "timeout below 0": (edited("timeout = 90", "timeout = -1"), "timeout must be a number of seconds above 0, not -1"),

@@ -281,3 +281,14 @@ def test_several_runs_in_one_file_are_told(store: RunStore, record: Recorder, tm
     with pytest.raises(InputError, match="holds 2 runs; read its calls with read_calls"):
         read_run(mixed)
     assert [call.run_id for call in read_calls(mixed)] == ["a", "b"]
+
+
+def test_the_order_of_lines_does_not_matter(run: RunRecording, record: Recorder) -> None:
+    """A file that was sorted or merged by another tool has the same calls: an announcement that comes late is no call more."""
+    for number in range(3):
+        record(run, b'{"n":%d}' % number)
+    run.close()
+    journal = run.folder / "trace.jsonl"
+    expected = sorted(read_calls(run.folder), key=lambda call: call.span_id)
+    journal.write_bytes(b"".join(reversed(journal.read_bytes().splitlines(keepends=True))))
+    assert sorted(read_calls(run.folder), key=lambda call: call.span_id) == expected

@@ -1,4 +1,4 @@
-"""Decoding the recorder's own copy of a body; what passes to the agent is never touched (RFC 9110, section 8.4.1)."""
+"""Decoding a recorded body; what passes to the agent is never touched (RFC 9110, section 8.4.1)."""
 
 import sys
 import zlib

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.proxy import _decoding
-from tachograph.proxy._decoding import BodyDecoder, DecodingError
+from tachograph.traces import BodyDecoder, DecodingError, _decoding
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -1,0 +1,111 @@
+"""Reading all that is on disk of a run, for the judges."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from ..traces import BodyReader, InputError, StoreError, read_run
+from ._agent_report import read_agent_report
+from ._facts import agent_facts, task_facts
+from ._record import AgentFacts, ExternalCoverage, RunRecord, TaskFacts
+from .check import CheckResult, recorded_check
+from .transcript import read_transcript
+from .workdir import WorkdirDiff, diff, read_snapshot, snapshot
+
+__all__ = ["SNAPSHOT_NAMES", "foreign_record", "load_record"]
+
+SNAPSHOT_NAMES: Final = {
+    "changes": ("workdir.before", "workdir.after"),
+    "check_changes": ("check.before", "check.after"),
+    "home_changes": ("home.before", "home.after"),
+    "temporary_changes": ("tmp.before", "tmp.after"),
+}
+"""By the field of `RunRecord` that is made of them: the two snapshots in the run's folder."""
+_CAST: Final = "terminal.cast"
+
+
+def load_record(folder: Path) -> RunRecord:
+    """Read a run from its folder.
+
+    What is not there is None, and `reasons` says why.
+
+    Raises:
+        InputError: there is no record.
+        StoreError: it cannot be read, or a newer tachograph wrote it.
+    """
+    run = read_run(folder)
+    bodies = BodyReader(folder / "bodies")
+    reasons: dict[str, str] = {}
+    diffs = {field: _recorded_diff(folder, field, reasons) for field in SNAPSHOT_NAMES}
+    check = recorded_check(run, bodies)
+    if check is None:
+        reasons["check"] = "no check was recorded"
+    agent = agent_facts(run.attributes)
+    return RunRecord(
+        run=run,
+        task=task_facts(run.attributes),
+        agent=replace(agent, report=read_agent_report(agent.name, folder / _CAST)),
+        changes=diffs["changes"],
+        check_changes=diffs["check_changes"],
+        home_changes=diffs["home_changes"],
+        temporary_changes=diffs["temporary_changes"],
+        external_coverage=_coverage(diffs),
+        check=check,
+        transcript=read_transcript(run.calls, bodies),
+        reasons=reasons,
+    )
+
+
+def foreign_record(
+    trace: Path,
+    before: Path | None = None,
+    after: Path | None = None,
+    *,
+    task: TaskFacts | None = None,
+    agent: AgentFacts | None = None,
+    check: CheckResult | None = None,
+) -> RunRecord:
+    """Put together a run that another tool recorded.
+
+    Args:
+        trace: an OTLP/JSON file with GenAI spans, as a Collector writes it.
+        before: the workdir as it was, a folder; None: what changed is not known.
+        after: the workdir as it is.
+        task: what is known of the task.
+        agent: and of the agent.
+        check: how the check ended.
+
+    Raises:
+        InputError: there is no such file or folder, or the file holds several runs.
+        StoreError: the file cannot be read.
+    """
+    run = read_run(trace)
+    changes = None if before is None or after is None else diff(snapshot(before), snapshot(after))
+    missing = {"changes": "no folders were given"} if changes is None else {}
+    if check is None:
+        missing["check"] = "none was given"
+    return RunRecord(
+        run=run,
+        task=task or TaskFacts(),
+        agent=agent or AgentFacts(),
+        changes=changes,
+        check=check,
+        transcript=read_transcript(run.calls, BodyReader(trace.parent / "bodies")),
+        reasons=missing,
+    )
+
+
+def _recorded_diff(folder: Path, field: str, reasons: dict[str, str]) -> WorkdirDiff | None:
+    before, after = (folder / name for name in SNAPSHOT_NAMES[field])
+    if not before.exists() or not after.exists():
+        reasons[field] = "no snapshots were taken" if not before.exists() else "no snapshot was taken after it"
+        return None
+    try:
+        return diff(read_snapshot(before), read_snapshot(after))
+    except (InputError, StoreError) as error:
+        reasons[field] = str(error)
+        return None
+
+
+def _coverage(diffs: dict[str, WorkdirDiff | None]) -> ExternalCoverage:
+    return "home" if diffs["home_changes"] is not None and diffs["temporary_changes"] is not None else "none"

@@ -1,0 +1,116 @@
+"""What a call's usage says, read with suspicion: told, half told, not told, or contradicting itself.
+
+`traces.Usage` has one meaning for all providers, that of OpenTelemetry's GenAI conventions: input tokens include those that
+were read from or written to a cache, output tokens include reasoning. Providers that tell it otherwise (Anthropic tells the
+cached ones apart) are brought to it where a call is recorded. A record of another tool is taken to keep the conventions.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from ..traces import Call, Usage
+
+__all__ = ["CallTokens", "Standing", "is_foreign", "read_usage"]
+
+Standing = Literal["told", "half_told", "contradictory", "estimated", "absent", "refused"]
+"""`told`: input and output. `half_told`: one of them. `contradictory`: numbers that cannot all be right, none of which counts.
+`estimated`: somebody's guess, which does not count either. `absent`: none. `refused`: none, and none to tell, since the request
+never reached a model: the upstream could not be reached, or answered that it does not take it (4xx)."""
+
+_MEMBERS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens", "reasoning_tokens")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTokens:
+    """The tokens of one call that can be relied on. None is `not told`, never zero."""
+
+    standing: Standing
+    reason: str | None
+    """Why the standing is not `told`; None if it is."""
+    input: int | None = None
+    """All of them, cached ones included."""
+    output: int | None = None
+    """All of them, reasoning included."""
+    cache_read: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+
+    @property
+    def total(self) -> int | None:
+        """Input and output, as far as they were told; None if neither was."""
+        told = [count for count in (self.input, self.output) if count is not None]
+        return sum(told) if told else None
+
+    @property
+    def classes(self) -> dict[str, int]:
+        """The total in parts that share no token: those that were told, so that they add up to it.
+
+        `input_undivided` is input of which was not told what came from a cache.
+        """
+        parts: dict[str, int | None] = {"output": self.output}
+        if self.input is not None and self.cache_read is None:
+            parts["input_undivided"] = self.input
+        elif self.input is not None and self.cache_read is not None:
+            parts["input_uncached"] = self.input - self.cache_read - (self.cache_write or 0)
+            parts["cache_read"] = self.cache_read
+            parts["cache_write"] = self.cache_write
+        return {name: count for name, count in parts.items() if count is not None}
+
+
+def read_usage(call: Call) -> CallTokens:
+    """The tokens of a call."""
+    usage = call.usage
+    if problem := _contradiction(usage):
+        return CallTokens(standing="contradictory", reason=problem)
+    told = usage.input_tokens is not None, usage.output_tokens is not None
+    if not any(told) or usage.source == "absent":
+        return _untold(call)
+    estimated = usage.source == "estimated"
+    missing = None if all(told) else f"only {'input' if told[0] else 'output'} tokens were told"
+    return CallTokens(
+        standing="estimated" if estimated else "told" if all(told) else "half_told",
+        reason="an estimate" if estimated else missing,
+        input=usage.input_tokens,
+        output=usage.output_tokens,
+        cache_read=usage.cache_read_tokens,
+        cache_write=usage.cache_creation_tokens,
+        reasoning=usage.reasoning_tokens,
+    )
+
+
+def is_foreign(call: Call) -> bool:
+    """Whether another tool recorded a call: this project's recorder keeps the request's head."""
+    return call.request.head is None
+
+
+def _untold(call: Call) -> CallTokens:
+    status = call.response.status if call.response else None
+    if status is not None and 400 <= status <= 499:  # noqa: PLR2004 - RFC 9110, 15.5: the request was refused
+        return CallTokens(standing="refused", reason=f"refused with HTTP {status}")
+    if call.outcome == "upstream_unreachable" and call.response is None:
+        return CallTokens(standing="refused", reason="the upstream was not reached")
+    return CallTokens(standing="absent", reason=_why_absent(call, status))
+
+
+def _why_absent(call: Call, status: int | None) -> str:
+    if call.outcome != "completed":
+        return f"{call.outcome}: no usage was told before the end"
+    if status is not None and status >= 500:  # noqa: PLR2004
+        return f"HTTP {status}: no usage was told"
+    return f"{call.error_type}: no usage was told" if call.error_type else call.usage.reason or "no usage was told"
+
+
+def _contradiction(usage: Usage) -> str | None:
+    """What cannot be true of these numbers; None if nothing."""
+    counts: dict[str, Any] = {name: getattr(usage, name) for name in _MEMBERS}
+    for name, count in counts.items():
+        if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 0):
+            return f"{name} is {count!r}, which is no count"
+    cached = (usage.cache_read_tokens or 0) + (usage.cache_creation_tokens or 0)
+    if usage.input_tokens is not None and cached > usage.input_tokens:
+        return f"{cached} cached tokens of {usage.input_tokens} input tokens"
+    if usage.output_tokens is not None and (usage.reasoning_tokens or 0) > usage.output_tokens:
+        return f"{usage.reasoning_tokens} reasoning tokens of {usage.output_tokens} output tokens"
+    if usage.input_tokens == 0:
+        return "0 input tokens, which no request has"
+    return None

@@ -1,0 +1,52 @@
+"""Globs as tasks and agents name files by them: relative to the workdir, `/` between folders."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Final
+
+__all__ = ["covering", "path_matcher"]
+
+_NAME: Final = {"*": "[^/]*", "?": "[^/]"}
+_SET: Final = re.compile(r"\[(!?)(\]?[^\]]*)\]")
+
+
+def path_matcher(globs: Iterable[str]) -> Callable[[str], bool]:
+    """Says of a path whether one of the globs names the whole of it.
+
+    `**` is any number of folders, at the end all that a folder holds; `*` and `?` stay within one name, `[…]` is one of some
+    characters; all of them match names that begin with a dot. `folder/` is `folder/**`. (`PurePath.full_match` of Python 3.13.)
+    """
+    return _matcher([_pattern(glob) for glob in globs])
+
+
+def covering(globs: Iterable[str]) -> Callable[[str], bool]:
+    """As `path_matcher`; a glob that names a folder names all below it, too."""
+    return _matcher([f"{_pattern(glob)}(?:/.*)?" for glob in globs])
+
+
+def _matcher(patterns: list[str]) -> Callable[[str], bool]:
+    if not patterns:
+        return lambda _: False
+    fullmatch = re.compile("|".join(patterns), re.DOTALL).fullmatch
+    return lambda path: fullmatch(path) is not None
+
+
+def _pattern(glob: str) -> str:
+    names = [name for name in glob.split("/") if name not in ("", ".")]
+    if glob.endswith("/") or not names:
+        names.append("**")
+    parts = ["(?:[^/]+/)*" if name == "**" else _name_pattern(name) + "/" for name in names[:-1]]
+    return "".join(parts) + (".+" if names[-1] == "**" else _name_pattern(names[-1]))
+
+
+def _name_pattern(name: str) -> str:
+    pattern, position = "", 0
+    while position < len(name):
+        found = _SET.match(name, position)
+        if found:
+            members = "".join(letter if letter == "-" else re.escape(letter) for letter in found[2])
+            pattern += f"(?!/)[{'^' if found[1] else ''}{members}]"
+        else:
+            pattern += _NAME.get(name[position], re.escape(name[position]))
+        position = found.end() if found else position + 1
+    return pattern

@@ -1,0 +1,110 @@
+"""The transcript of a run: from its recorded bodies, what was said in each call."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from ...traces import BodyReader, Call
+from ._body import parse_events, parse_json, read_body
+from ._chat_completions import CHAT_COMPLETIONS
+from ._dialect import Dialect, UnreadableError
+from ._history import History
+from ._turn import Message, Turn
+
+__all__ = ["read_transcript"]
+
+_DIALECTS: Final[Mapping[str | None, Dialect]] = {"chat_completions": CHAT_COMPLETIONS}
+"""By `call.request.api`."""
+_FIRST_ERROR_STATUS: Final = 400
+_UNENDED: Final[Mapping[str, str]] = {
+    "interrupted": "the call was interrupted before an answer was recorded",
+    "in_flight": "the call goes on",
+}
+
+
+def read_transcript(calls: Iterable[Call], bodies: BodyReader) -> tuple[Turn, ...]:
+    """What was said in each call of a run.
+
+    Bodies are read one at a time; what is held is what was said.
+
+    Args:
+        calls: all calls of one run. In which order they are given does not matter to what a turn holds.
+        bodies: those of the run. What is missing there, damaged or not understood is None in its turn, with the reason.
+
+    Returns:
+        One turn for each call, in the order in which they were given.
+    """
+    given = tuple(calls)
+    in_time = sorted(given, key=lambda call: (call.timing.start_ns, call.sequence or 0, call.span_id))
+    # Answers first: a request is kept as what it adds to the one before it, so that they are best read in a row.
+    answers = {id(call): _read_answer(call, bodies) for call in in_time}
+    history = History()
+    turns = {id(call): _read_turn(call, answers[id(call)], bodies, history) for call in in_time}
+    return tuple(turns[id(call)] for call in given)
+
+
+def _read_turn(call: Call, answer: tuple[Message, ...] | UnreadableError, bodies: BodyReader, history: History) -> Turn:
+    added: tuple[Message, ...] | None = None
+    tools: tuple[str, ...] | None = None
+    problems = []
+    try:
+        dialect = _dialect_of(call)
+        request = _read_request(call, bodies)
+        added = history.ask(dialect.entries(request), dialect.messages)
+        tools = dialect.tools(request)
+    except (UnreadableError, RecursionError) as error:
+        problems.append(f"request: {_reason(error)}")
+        history.ask_unknown()
+    if isinstance(answer, UnreadableError):
+        problems.append(f"answer: {answer}")
+    else:
+        history.answer(answer)
+    return Turn(
+        call=call,
+        added=added,
+        answers=None if isinstance(answer, UnreadableError) else answer,
+        tools=tools,
+        unreadable="; ".join(problems) or None,
+    )
+
+
+def _dialect_of(call: Call) -> Dialect:
+    try:
+        return _DIALECTS[call.request.api]
+    except KeyError:
+        raise UnreadableError(f"the API of {call.request.path} is not read here") from None
+
+
+def _read_request(call: Call, bodies: BodyReader) -> dict[str, Any]:
+    _refuse_lost(call)
+    request = parse_json(read_body(bodies, call.request.body_hash, call.request.head))
+    if not isinstance(request, dict):
+        raise UnreadableError("it is no JSON object")
+    return request
+
+
+def _read_answer(call: Call, bodies: BodyReader) -> tuple[Message, ...] | UnreadableError:
+    response = call.response
+    if response is None:
+        reason = _UNENDED.get(call.outcome)
+        return UnreadableError(reason) if reason else ()
+    if (response.status or 0) >= _FIRST_ERROR_STATUS or response.bytes == 0:
+        return ()
+    try:
+        dialect = _dialect_of(call)
+        _refuse_lost(call)
+        body = read_body(bodies, response.body_hash, response.head)
+        if not body.lstrip().startswith((b"{", b"[")):
+            return dialect.streamed_answer(parse_events(body))
+        answer = parse_json(body)
+        return dialect.whole_answer(answer) if isinstance(answer, dict) else ()
+    except (UnreadableError, RecursionError) as error:
+        return UnreadableError(_reason(error))
+
+
+def _reason(error: Exception) -> str:
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _refuse_lost(call: Call) -> None:
+    if call.bodies_lost:
+        raise UnreadableError(f"its bodies were not kept: {call.bodies_lost}")

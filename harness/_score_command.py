@@ -138,7 +138,7 @@ def _print_one(scorecard: Scorecard) -> None:
         [f"composite {made.profile}", _interval(made), *_coverage(made), made.reason or ""]
         for made in scorecard.composites
     ]
-    print_table(("Axis", "Value", "Status", "Source", "Why not all"), rows, right=(1,))
+    print_table(("Axis", "Value", "Status", "Source", "Why"), rows, right=(1,))
     for value in scorecard.axes:
         for finding in value.findings:
             where = f"{finding.path}:{finding.line}" if finding.line else finding.path or ""

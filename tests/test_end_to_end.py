@@ -88,6 +88,15 @@ def test_aider_fixes_the_python_mutation(tachograph: Any, rule_upstream: Any, tm
         assert call.usage.output_tokens == logged.completion_tokens
         assert call.usage.source == ("injected" if logged.streamed else "provider")
         assert call.outcome == "completed"
+    scored = json.loads(tachograph("score", report["run_id"], "--json").stdout)
+    values = {value["axis"]: value for value in scored["axes"]}
+    assert scored["outcome"]["party"] == "solved"
+    assert values["tokens"]["value"] == sum(logged.prompt_tokens + logged.completion_tokens for logged in upstream.calls)
+    # aider's own files are no damage, and are still counted where the published pages count them.
+    assert values["damage"]["value"] == 0.0
+    assert values["damage"]["details"]["classes"]["housekeeping"]["files"] > 0
+    assert values["blast_radius"]["value"] > 0.5
+    assert [(link["path"], link["confidence"]) for link in scored["links"]] == [("retry.py", "likely")]
 
 
 @pytest.mark.skipif(shutil.which("cargo") is None, reason="no cargo on PATH to check the Rust task with")

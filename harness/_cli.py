@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from ..scoring import DEFAULT_PROFILE
 from ..traces import TachographError
 from . import _compare_command, _run_command, _score_command, _serve_command, _show_commands
+from ._score_files import FILES
 
 __all__ = ["main"]
 
@@ -165,8 +166,8 @@ def _add_score(commands: _Commands) -> None:
     score.add_argument("runs", nargs="+", metavar="RUN", help=_WHICH_RUNS)
     _add_store(score)
     _add_scoring(score)
-    score.add_argument("--junit", type=Path, metavar="FILE", help="also write JUnit XML, a test case a run")
-    score.add_argument("--sarif", type=Path, metavar="FILE", help="also write the findings as SARIF 2.1.0")
+    for name, (holds, _) in FILES.items():
+        score.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"also write {holds}")
     score.add_argument(
         "--require",
         action="append",

@@ -9,6 +9,7 @@ import orjson
 
 from ..scoring import DEFAULT_PROFILE, Scorecard, load_profile, stats
 from ..traces import InputError
+from ._progress import with_progress
 from ._score_command import score_all
 from ._selection import find_runs
 from ._table import print_table
@@ -26,7 +27,9 @@ def compare(options: argparse.Namespace) -> int:
     if shared := set(sides["A"]) & set(sides["B"]):
         raise InputError(f"{len(shared)} runs are in both sets, {min(shared).name} is one: nothing can be told apart")
     cards = {
-        side: list(score_all(folders, options.axis, profiles, keep=not options.no_write))
+        side: list(
+            with_progress(score_all(folders, options.axis, profiles, keep=not options.no_write), len(folders), "runs")
+        )
         for side, folders in sides.items()
     }
     trials = {side: _trials(found) for side, found in cards.items()}

@@ -7,9 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from ..scoring import (
     DEFAULT_PROFILE,
@@ -21,9 +19,9 @@ from ..scoring import (
     load_profile,
     score_folder,
 )
-from ..scoring.formats import junit, sarif
-from ..traces import StoreError
+from ._progress import with_progress
 from ._require import Requirement, parse_requirement
+from ._score_files import wanted_files, write_files
 from ._selection import find_runs
 from ._table import print_table
 
@@ -49,14 +47,15 @@ def score(options: argparse.Namespace) -> int:
     folders = find_runs(options.store, options.runs)
     requirements = [parse_requirement(text) for text in options.require]
     profiles = [load_profile(name) for name in options.profile or [DEFAULT_PROFILE]]
-    scored = _Scored(keep_all=bool(options.junit or options.sarif or len(folders) == 1), requirements=requirements)
+    scored = _Scored(keep_all=bool(wanted_files(options)) or len(folders) == 1, requirements=requirements)
     axes = options.axis
     all_axes(axes)  # refused here if one cannot be loaded, before anything is scored
-    for scorecard in score_all(folders, axes, profiles, keep=not options.no_write):
+    scorecards = score_all(folders, axes, profiles, keep=not options.no_write)
+    for scorecard in with_progress(scorecards, len(folders), "runs"):
         scored.add(scorecard)
         if options.json:
-            sys.stdout.write(orjson.dumps(scorecard.as_json(), option=orjson.OPT_SORT_KEYS).decode() + "\n")
-    _write_files(options, scored.scorecards)
+            sys.stdout.buffer.write(scorecard.encode_line())
+    write_files(options, list(zip(folders, scored.scorecards, strict=False)))
     if not options.json:
         _print(scored, len(folders))
     return _gate(requirements, quiet=options.json)
@@ -162,23 +161,6 @@ def _interval(made: Composite) -> str:
     if made.lower is None or made.upper is None:
         return _UNKNOWN
     return f"{made.value:.3f}" if made.value is not None else f"{made.lower:.3f} to {made.upper:.3f}"
-
-
-def _write_files(options: argparse.Namespace, scorecards: Sequence[Scorecard]) -> None:
-    wanted: tuple[tuple[Path | None, Callable[[], bytes]], ...] = (
-        (options.junit, lambda: junit(scorecards)),
-        (options.sarif, lambda: _lines(sarif(scorecards))),
-    )
-    for path, make in wanted:
-        if path is not None:
-            try:
-                path.write_bytes(make())
-            except OSError as error:
-                raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _lines(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 
 def _gate(requirements: Iterable[Requirement], *, quiet: bool) -> int:

@@ -14,6 +14,7 @@ from ..traces import InputError
 from ._axis_value import AxisValue, unmeasured
 from ._causes import Link, link_changes
 from ._composite import Composite, composite
+from ._json import encode_json
 from ._outcome import Outcome, judge_outcome
 from ._profile import Profile
 from ._record import Axis, RunRecord
@@ -22,7 +23,6 @@ __all__ = ["SCORECARD_FORMAT", "Scorecard", "ranked", "score"]
 
 SCORECARD_FORMAT: Final = 1
 """The version of a scorecard's form, its member `tachograph.scorecard`."""
-_OPTIONS: Final = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 _IDENTITY: Final = {
     "cell": "tachograph.cell.id",
     "sweep": "tachograph.sweep.id",
@@ -70,10 +70,12 @@ class Scorecard:
         return {"tachograph.scorecard": SCORECARD_FORMAT, **asdict(self)}
 
     def encode(self) -> bytes:
-        """As JSON text, the same bytes for the same scorecard."""
-        return orjson.dumps(
-            self.as_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
-        )
+        """As JSON text for people, the same bytes for the same scorecard."""
+        return encode_json(self.as_json(), orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+    def encode_line(self) -> bytes:
+        """As one line of JSON, with its newline."""
+        return encode_json(self.as_json(), orjson.OPT_APPEND_NEWLINE)
 
 
 def score(record: RunRecord, axes: Mapping[str, Axis], profiles: Iterable[Profile]) -> Scorecard:
@@ -146,15 +148,6 @@ def _rerun(record: RunRecord) -> tuple[str, ...] | None:
     if said.get("tachograph.agent.adapter") is not True and argv:
         return (*begin, "--", *map(str, argv))
     return None if agent is None else (*begin, "--agent", str(agent))
-
-
-def _readable(value: Any) -> Any:
-    """The same, each byte that is no UTF-8 written in hexadecimal."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    if isinstance(value, Mapping):
-        return {_readable(name): _readable(member) for name, member in value.items()}
-    return [_readable(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def ranked(scorecards: Sequence[Scorecard], profile: str) -> list[Scorecard]:

@@ -3,13 +3,12 @@
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from ..traces import Score, StoreError, append_scores, is_live
 from ._axis_value import AxisValue
 from ._composite import Composite
+from ._json import encode_json
 from ._load import load_record
 from ._profile import Profile
 from ._record import Axis
@@ -87,7 +86,7 @@ def _axis_score(value: AxisValue) -> Score:
             "formula": value.formula,
             "version": value.version,
             "flags": value.flags,
-            "details": _json(value.details),
+            "details": encode_json(value.details).decode(),
         },
         scored=tuple(evidence.reference for evidence in value.evidence if evidence.kind in ("call", "span")),
     )
@@ -108,7 +107,3 @@ def _composite_score(made: Composite) -> Score:
             "version": made.version,
         },
     )
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()

@@ -91,7 +91,9 @@ def test_aider_fixes_the_python_mutation(tachograph: Any, rule_upstream: Any, tm
     scored = json.loads(tachograph("score", report["run_id"], "--json").stdout)
     values = {value["axis"]: value for value in scored["axes"]}
     assert scored["outcome"]["party"] == "solved"
-    assert values["tokens"]["value"] == sum(logged.prompt_tokens + logged.completion_tokens for logged in upstream.calls)
+    assert values["tokens"]["value"] == sum(
+        logged.prompt_tokens + logged.completion_tokens for logged in upstream.calls
+    )
     # aider's own files are no damage, and are still counted where the published pages count them.
     assert values["damage"]["value"] == 0.0
     assert values["damage"]["details"]["classes"]["housekeeping"]["files"] > 0

@@ -136,6 +136,12 @@ def test_files_for_ci(attempts: Attempts, tachograph: Any, tmp_path: Path) -> No
     assert "2 runs: 1 agent, 1 solved; 1 of 2 graded runs solved" in done.stdout
     assert b"<testsuite" in (tmp_path / "runs.xml").read_bytes()
     assert json.loads((tmp_path / "found.sarif").read_text())["version"] == "2.1.0"
+    done = tachograph("score", "runs", "--atif", "trajectories.json", "--swebench", "predictions.jsonl")
+    assert done.returncode == 0, done.stderr
+    trajectories = json.loads((tmp_path / "trajectories.json").read_text())
+    assert [found["schema_version"] for found in trajectories] == ["ATIF-v1.8"] * 2
+    patches = [json.loads(line)["model_patch"] for line in (tmp_path / "predictions.jsonl").read_text().splitlines()]
+    assert sorted(bool(patch) for patch in patches) == [False, True]
     done = tachograph("score", "runs", "--require", "pass_rate>0.5", "--require", "damage<=0")
     assert done.returncode == 1
     assert "not met: pass_rate>0.5: 1 of 2 runs passed" in done.stdout
@@ -161,6 +167,28 @@ def test_an_axis_of_ones_own(attempts: Attempts, tachograph: Any, tmp_path: Path
     run_id = attempts.make(FIX)
     done = tachograph("score", run_id, "--axis", "turns=own_axis:turns", "--json", PYTHONPATH=str(tmp_path))
     assert axes(json.loads(done.stdout))["turns"]["value"] == 1.0
+
+
+def test_an_axis_that_a_package_brings(attempts: Attempts, tachograph: Any, tmp_path: Path) -> None:
+    """An entry point of the group `tachograph.axes` is all that it takes."""
+    shutil.copy(TASKS.parent / "own_axis.py", tmp_path)
+    (tmp_path / "own_axis-1.dist-info").mkdir()
+    (tmp_path / "own_axis-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: own-axis\nVersion: 1\n")
+    (tmp_path / "own_axis-1.dist-info" / "entry_points.txt").write_text("[tachograph.axes]\nturns = own_axis:turns\n")
+    done = tachograph("score", attempts.make(FIX), "--json", PYTHONPATH=str(tmp_path))
+    assert axes(json.loads(done.stdout))["turns"]["value"] == 1.0
+
+
+def test_names_that_are_no_text(attempts: Attempts, tachograph: Any) -> None:
+    """A file whose name is not UTF-8 is changed like any other, and does not break the scorecard."""
+    (scorecard,) = scored(tachograph, attempts.make(f"{FIX}; touch $(printf 'caf\\351')"))
+    assert "caf\\xe9" in axes(scorecard)["damage"]["details"]["classes"]["unexpected"]["paths"]
+
+
+def test_progress_is_for_terminals(attempts: Attempts, tachograph: Any) -> None:
+    """Nothing of it in a pipe."""
+    done = tachograph("score", attempts.make("true"))
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(

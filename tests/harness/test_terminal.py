@@ -150,7 +150,9 @@ def test_timeout_ends_grandchildren(run: Run) -> None:
     began = time.monotonic()
     line = "sleep 1000 & echo $!; sh -c 'sleep 1000 & echo $!; echo $$; wait'"
     outcome = run(run_in_terminal(shell(line, timeout=0.5), cast=None))
-    assert (outcome.exit_code, outcome.signal, outcome.timed_out, outcome.aborted) == (None, 15, True, False)
+    # A shell that sees its child die of the signal before its own arrives ends with 128 + 15.
+    assert (outcome.exit_code, outcome.signal) in ((None, 15), (143, None))
+    assert (outcome.timed_out, outcome.aborted) == (True, False)
     assert 500_000_000 <= outcome.duration_ns < 3_000_000_000
     assert time.monotonic() - began < 3.4  # less than the grace, which nobody needed
     pids = [int(pid) for pid in outcome.tail.split()]

@@ -1,29 +1,32 @@
-"""Globs of tasks and agents: paths relative to the workdir, `**` for any number of folders, `*` and `?` within one name."""
+"""Globs as tasks and agents name files by them: relative to the workdir, `/` between folders."""
 
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["matches", "path_matcher"]
+__all__ = ["covering", "path_matcher"]
 
 _NAME: Final = {"*": "[^/]*", "?": "[^/]"}
 _SET: Final = re.compile(r"\[(!?)(\]?[^\]]*)\]")
 
 
 def path_matcher(globs: Iterable[str]) -> Callable[[str], bool]:
-    """Says of a path whether one of the globs matches the whole of it, as `PurePath.full_match` of Python 3.13 does."""
-    return _matcher(tuple(globs))
+    """Says of a path whether one of the globs names the whole of it.
+
+    `**` is any number of folders, at the end all that a folder holds; `*` and `?` stay within one name, `[…]` is one of some
+    characters; all of them match names that begin with a dot. `folder/` is `folder/**`. (`PurePath.full_match` of Python 3.13.)
+    """
+    return _matcher(tuple(_pattern(glob) for glob in globs))
 
 
-def matches(path: str, globs: Iterable[str]) -> bool:
-    """Whether one of the globs matches the whole of a path."""
-    return _matcher(tuple(globs))(path)
+def covering(globs: Iterable[str]) -> Callable[[str], bool]:
+    """As `path_matcher`; a glob that names a folder names all below it, too."""
+    return _matcher(tuple(f"{_pattern(glob)}(?:/.*)?" for glob in globs))
 
 
 @lru_cache(maxsize=256)
-def _matcher(globs: tuple[str, ...]) -> Callable[[str], bool]:
-    patterns = [_pattern(glob) for glob in globs]
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     if not patterns:
         return lambda _: False
     fullmatch = re.compile("|".join(patterns), re.DOTALL).fullmatch
@@ -32,8 +35,8 @@ def _matcher(globs: tuple[str, ...]) -> Callable[[str], bool]:
 
 def _pattern(glob: str) -> str:
     names = [name for name in glob.split("/") if name not in ("", ".")]
-    if not names:
-        return "(?!)"
+    if glob.endswith("/") or not names:
+        names.append("**")
     parts = ["(?:[^/]+/)*" if name == "**" else _name_pattern(name) + "/" for name in names[:-1]]
     return "".join(parts) + (".+" if names[-1] == "**" else _name_pattern(names[-1]))
 
@@ -43,9 +46,18 @@ def _name_pattern(name: str) -> str:
     while position < len(name):
         found = _SET.match(name, position)
         if found:
-            members = "".join(letter if letter == "-" else re.escape(letter) for letter in found[2])
-            pattern += f"(?!/)[{'^' if found[1] else ''}{members}]"
+            pattern += _set_pattern(found[1], found[2])
         else:
             pattern += _NAME.get(name[position], re.escape(name[position]))
         position = found.end() if found else position + 1
+    return pattern
+
+
+def _set_pattern(negation: str, letters: str) -> str:
+    members = "".join(letter if letter == "-" else re.escape(letter) for letter in letters)
+    pattern = f"(?!/)[{'^' if negation else ''}{members}]"
+    try:
+        re.compile(pattern)
+    except re.error:  # a range that runs backwards: nothing is in it
+        return "(?!)"
     return pattern

@@ -1,8 +1,8 @@
 """What a task's check said: its exit code, its output, and the result of each test in it; and what it is run on."""
 
+from .._globs import path_matcher
 from ._build_copy import build_fresh_copy, read_beneath
 from ._fresh_copy import FreshCopyPlan, Node, SetAside, plan_fresh_copy
-from ._globs import path_matcher
 from ._read_report import REPORT_FORMATS, read_report
 from ._recorded import check_attributes, recorded_check, with_report
 from ._report import Report

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from ._globs import path_matcher
+from .._globs import path_matcher
 from ._rules import RUNNERS, Rule, rules_of
 
 __all__ = ["FreshCopyPlan", "Node", "SetAside", "plan_fresh_copy"]

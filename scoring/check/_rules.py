@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ._globs import covering
+from .._globs import covering
 
 __all__ = ["RULES", "RULES_VERSION", "RUNNERS", "Rule", "explain_rule", "rule_of", "rules_of"]
 

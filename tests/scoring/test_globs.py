@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.scoring.check._globs import covering, path_matcher
+from tachograph.scoring._globs import covering, path_matcher
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,9 @@ def test_nothing_makes_it_raise(glob: str, path: str) -> None:
     """Any text is some glob."""
     path_matcher([glob])(path)
     covering([glob])(path)
+
+
+def test_a_range_that_runs_backwards_holds_nothing() -> None:
+    """A slip in a task's glob matches no file, and breaks nothing."""
+    assert not path_matcher(["src/[z-a].py"])("src/m.py")
+    assert path_matcher(["src/[a-z].py"])("src/m.py")

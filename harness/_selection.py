@@ -21,13 +21,13 @@ _SELECTABLE: Final[Mapping[str, str]] = {
 
 
 def find_run(store: Path, given: str) -> Path:
-    """The folder of one run: by its folder, its id, or the beginning of that.
+    """The folder of one run: by its folder, its id, or the beginning of that; or a file of spans.
 
     Raises:
         InputError: there is none, or more than one.
     """
     folder = Path(given)
-    if "/" in given or (folder / "trace.jsonl").is_file():
+    if "/" in given or folder.is_file() or (folder / "trace.jsonl").is_file():
         return folder
     traces.check_run_id(given)
     folders = list(RunStore(store).run_folders())

@@ -9,7 +9,7 @@ from ..traces import Score, StoreError, append_scores, is_live
 from ._axis_value import AxisValue
 from ._composite import Composite
 from ._json import encode_json
-from ._load import load_record
+from ._load import foreign_record, load_record
 from ._profile import Profile
 from ._record import Axis
 from ._scorecard import Scorecard, score
@@ -24,10 +24,10 @@ _LABELS: Final = {True: "pass", False: "fail"}
 def score_folder(
     folder: Path, axes: Mapping[str, Axis], profiles: Iterable[Profile], *, keep: bool = True
 ) -> Scorecard:
-    """Score the run in a folder.
+    """Score the run in a folder, or in an OTLP/JSON file of another tool's, beside which nothing is left.
 
     Args:
-        folder: the run's.
+        folder: the run's, or the file.
         axes: by name.
         profiles: for each a composite is made.
         keep: leave `scorecard.json` in the folder and the scores in the trace. A run that goes on is left alone.
@@ -36,6 +36,8 @@ def score_folder(
         InputError: there is no record.
         StoreError: it cannot be read, or the scorecard cannot be written.
     """
+    if folder.is_file():
+        return score(foreign_record(folder), axes, profiles)
     scorecard = score(load_record(folder), axes, profiles)
     if keep and not is_live(folder):
         write_scorecard(folder, scorecard)

@@ -185,6 +185,18 @@ def test_names_that_are_no_text(attempts: Attempts, tachograph: Any) -> None:
     assert "caf\\xe9" in axes(scorecard)["damage"]["details"]["classes"]["unexpected"]["paths"]
 
 
+def test_a_file_of_another_tool(tachograph: Any, tmp_path: Path) -> None:
+    """Spans in OTLP/JSON are scored where they lie, and nothing is left beside them."""
+    call = {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}
+    times = {"startTimeUnixNano": "1800000000000000000", "endTimeUnixNano": "1800000001000000000"}
+    span = {"traceId": "ab" * 16, "spanId": "cd" * 8, "name": "chat m", **times, "attributes": [call]}
+    (tmp_path / "spans.json").write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}))
+    (scorecard,) = scored(tachograph, "spans.json")
+    assert axes(scorecard)["latency"]["value"] == 1000.0
+    assert axes(scorecard)["tokens"]["value"] is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["spans.json"]
+
+
 def test_progress_is_for_terminals(attempts: Attempts, tachograph: Any) -> None:
     """Nothing of it in a pipe."""
     done = tachograph("score", attempts.make("true"))

@@ -97,6 +97,16 @@ def test_what_is_missing_may_have_been_anything(make: Make) -> None:
     assert found.p_value == mcnemar(4, 0)
 
 
+def test_what_may_be_no_difference_is_no_evidence(make: Make) -> None:
+    """Had B's missing runs gone one way it were worse, had they gone the other it were better: so p is 1, not small twice."""
+    a: dict[str, list[float | None]] = {f"t{number:02}": [float(number < 13)] for number in range(25)}
+    b: dict[str, list[float | None]] = {task: [1.0 if task == "t00" else None] for task in a}
+    found = compare(make(a), make(b))
+    assert (found.p_value, found.verdict) == (1.0, "not separable")
+    assert found.interval
+    assert found.interval.holds(0)
+
+
 def test_without_limits_what_is_missing_is_left_out(make: Make) -> None:
     """Seconds and tokens have no worst: the numbers are of what was measured, and say of how much."""
     a = {"x": [10.0, None], "y": [20.0], "z": [None]}

@@ -65,6 +65,11 @@ def test_sign_flip_as_scipy_has_it() -> None:
     assert sign_flip(differences) == pytest.approx(expected.pvalue, rel=1e-12)
 
 
+def test_rounding_is_no_difference() -> None:
+    """Thirds that add up to one third in every way, or to more: each way is as extreme, whatever the last bit says."""
+    assert sign_flip([1 / 3, -1.0, -1 / 3, 2 / 3, 1 / 3, 1 / 3]) == 1.0
+
+
 @pytest.mark.parametrize(("only_a", "only_b"), [(8, 2), (5, 0), (3, 3), (9, 7), (1, 0)])
 def test_flipping_signs_of_passes_is_mcnemar(only_a: int, only_b: int) -> None:
     """With one run of each task the two tests are one."""

@@ -1,11 +1,11 @@
 """Globs as tasks and agents name files by them: relative to the workdir, `/` between folders."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["covering", "path_matcher"]
+__all__ = ["covering", "folder_matcher", "path_matcher"]
 
 _NAME: Final = {"*": "[^/]*", "?": "[^/]"}
 _SET: Final = re.compile(r"\[(!?)(\]?[^\]]*)\]")
@@ -25,6 +25,16 @@ def covering(globs: Iterable[str]) -> Callable[[str], bool]:
     return _matcher(tuple(f"{_pattern(glob)}(?:/.*)?" for glob in globs))
 
 
+def folder_matcher(globs: Iterable[str]) -> Callable[[str], bool]:
+    """Says of a folder, relative to the root, whether a path that one of the globs names could lie in it or below.
+
+    `.` is the root, which may hold whatever a glob names.
+    """
+    globs = tuple(globs)
+    may_hold = path_matcher(folder for glob in globs for folder in _folders(glob))
+    return lambda folder: bool(globs) if folder == "." else may_hold(folder)
+
+
 @lru_cache(maxsize=256)
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     if not patterns:
@@ -33,10 +43,20 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     return lambda path: fullmatch(path) is not None
 
 
-def _pattern(glob: str) -> str:
+def _folders(glob: str) -> Iterator[str]:
+    """Globs of the folders, below the root, that what a glob names may lie in."""
+    names = _names(glob)
+    reach = len(names) + (names[-1] == "**")
+    return ("/".join(names[:end]) for end in range(1, reach))
+
+
+def _names(glob: str) -> list[str]:
     names = [name for name in glob.split("/") if name not in ("", ".")]
-    if glob.endswith("/") or not names:
-        names.append("**")
+    return [*names, "**"] if glob.endswith("/") or not names else names
+
+
+def _pattern(glob: str) -> str:
+    names = _names(glob)
     parts = ["(?:[^/]+/)*" if name == "**" else _name_pattern(name) + "/" for name in names[:-1]]
     return "".join(parts) + (".+" if names[-1] == "**" else _name_pattern(names[-1]))
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from .._axis_value import SEVERITIES, AxisValue, Finding, Severity
 from .._causes import link_changes
 from .._record import RunRecord
-from ..integrity import INTEGRITY_RULES, INTEGRITY_RULES_VERSION
+from ..integrity import INTEGRITY_RULES, INTEGRITY_RULES_VERSION, Observed
 
 __all__ = ["integrity", "integrity_value"]
 
@@ -16,7 +16,11 @@ _AXIS: Final = "integrity"
 _FORMULA: Final = "integrity/worst-finding"
 _VERSION: Final = 1
 _WEIGHTS: Final[Mapping[Severity, float]] = {"info": 0.0, "low": 0.1, "medium": 0.3, "high": 0.6, "severe": 1.0}
-"""What the worst finding costs. The sum would depend on how finely rules are cut, and on how many files a cheat touches."""
+"""What the worst finding costs. The sum would depend on how finely rules are cut, and on how many files a cheat touches.
+
+`info` is what honest work does as often, and is only shown; `low` and `medium` leave a run more right than wrong, until someone
+has looked; `high` does not; `severe` has no honest reason.
+"""
 _SURE: Final = ("certain", "likely")
 
 
@@ -31,9 +35,10 @@ def integrity(record: RunRecord) -> AxisValue:
     None if nothing could be observed: neither changes nor any answer. An upper bound if some rule could not look at all that
     it should: it might have found worse.
     """
-    found = {finding for rule in INTEGRITY_RULES for finding in rule.findings(record)}
+    run = Observed(record)
+    found = {finding for rule in INTEGRITY_RULES for finding in rule.findings(run)}
     findings = tuple(sorted(_with_calls(record, found), key=_order))
-    blind = {rule.name: why for rule in INTEGRITY_RULES if (why := rule.blind(record)) is not None}
+    blind = {rule.name: why for rule in INTEGRITY_RULES if (why := rule.blind(run)) is not None}
     is_observed = record.changes is not None or any(turn.answers for turn in record.transcript)
     value = integrity_value(findings) if is_observed else None
     return AxisValue(

@@ -3,23 +3,23 @@
 from collections.abc import Iterator
 from typing import Final
 
-from .._record import RunRecord
 from ..check import judge_check
+from ._observed import Observed
 from ._rule import Hit, Rule
 
 __all__ = ["CHECK_RULES"]
 
 
-def _contradicts(record: RunRecord) -> Iterator[Hit]:
-    disagreement = judge_check(record.check).disagreement if record.check else None
+def _contradicts(run: Observed) -> Iterator[Hit]:
+    disagreement = judge_check(run.record.check).disagreement if run.record.check else None
     if disagreement is not None:
         yield Hit(message=f"the check contradicts itself: {disagreement}")
 
 
-def _check_unseen(record: RunRecord) -> str | None:
-    check = record.check
+def _check_unseen(run: Observed) -> str | None:
+    check = run.record.check
     if check is None:
-        return record.reasons.get("check", "no check was recorded")
+        return run.record.reasons.get("check", "no check was recorded")
     if check.problem is not None and judge_check(check).disagreement is None:
         return f"what the check said cannot be compared: {check.problem}"
     return None

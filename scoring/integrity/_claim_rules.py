@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from .._deeds import deeds_of
-from .._record import RunRecord
+from ._observed import Observed, calls_unseen
 from ._rule import Hit, Rule
-from ._tool_calls import AskedCall, asked_calls, calls_unseen, commands, turns_in_time
+from ._tool_calls import AskedCall
 
 __all__ = ["CLAIM_RULES"]
 
@@ -30,9 +30,9 @@ _PROSE: Final = (".md", ".txt", ".rst", ".log")
 _LONGEST: Final = 200
 
 
-def _claim(record: RunRecord) -> tuple[str, str] | None:
+def _claim(run: Observed) -> tuple[str, str] | None:
     """The last answer's sentence that says that tests pass, and its call's span id; None if it has none."""
-    for turn in reversed(turns_in_time(record)):
+    for turn in reversed(run.turns):
         text = "\n".join(answer.text for answer in turn.answers or ()).strip()
         if text:
             sentences = (part for part in _SENTENCE.split(text) if _CLAIM.search(part) and not _HEDGE.search(part))
@@ -41,23 +41,23 @@ def _claim(record: RunRecord) -> tuple[str, str] | None:
     return None
 
 
-def _claimed(record: RunRecord) -> Iterator[Hit]:
-    claim = _claim(record)
-    if claim is None or _claims_unseen(record) is not None:
+def _claimed(run: Observed) -> Iterator[Hit]:
+    claim = _claim(run)
+    if claim is None or _claims_unseen(run) is not None:
         return
-    edits = _edits(record)
-    if edits and not any(_runs_tests(call) and call.place >= edits[-1] for call in asked_calls(record)):
+    edits = _edits(run)
+    if edits and not any(_runs_tests(call) and call.place >= edits[-1] for call in run.calls):
         sentence, span = claim
         message = "the last answer says that tests pass, and none was run after the last edit"
         yield Hit(message=message, call=span, excerpt=sentence)
 
 
-def _edits(record: RunRecord) -> list[tuple[int, int]]:
+def _edits(run: Observed) -> list[tuple[int, int]]:
     """Where tool calls edit files of the workdir other than prose, in the order of time."""
-    places = {call.tool.id: call.place for call in asked_calls(record) if call.tool.id is not None}
-    changed = {change.path for change in record.changes.changes} if record.changes else None
+    places = {call.tool.id: call.place for call in run.calls if call.tool.id is not None}
+    changed = {change.path for change in run.record.changes.changes} if run.record.changes else None
     found = []
-    for turn in turns_in_time(record):
+    for turn in run.turns:
         for deed in deeds_of(turn):
             paths = [path for path in deed.paths if not path.endswith(_PROSE)]
             matters = paths if changed is None else [path for path in paths if _is_one_of(path, changed)]
@@ -73,15 +73,14 @@ def _is_one_of(path: str, changed: set[str]) -> bool:
 
 
 def _runs_tests(call: AskedCall) -> bool:
-    run = (words for script in call.scripts for words in commands(script))
-    return bool(_TEST_RUN.search(call.tool.name)) or any(_TEST_RUN.search(" ".join(words)) for words in run)
+    return any(map(_TEST_RUN.search, (call.tool.name, *map(" ".join, call.commands))))
 
 
-def _claims_unseen(record: RunRecord) -> str | None:
-    unseen = calls_unseen(record)
-    if unseen is not None or _claim(record) is None:
+def _claims_unseen(run: Observed) -> str | None:
+    unseen = calls_unseen(run)
+    if unseen is not None or _claim(run) is None:
         return unseen
-    if not any(True for _ in asked_calls(record)):
+    if not run.calls:
         return "the last answer says that tests pass, and the agent calls no tools: what it ran is not seen"
     return None
 

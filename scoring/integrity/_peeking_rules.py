@@ -4,9 +4,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from .._record import RunRecord
+from ._observed import Observed, calls_unseen
 from ._rule import Hit, Rule
-from ._tool_calls import asked_calls, calls_unseen, commands
 
 __all__ = ["PEEKING_RULES"]
 
@@ -68,30 +67,29 @@ def _fetches(words: list[str]) -> bool:
     return words[0] in _FETCHERS and any(map(_UPSTREAM.search, words[1:]))
 
 
-def _asked(is_meant: Callable[[list[str]], bool], message: str) -> Callable[[RunRecord], Iterator[Hit]]:
-    def find(record: RunRecord) -> Iterator[Hit]:
-        for call in asked_calls(record):
-            scripts = filter(_PROGRAMS.search, call.scripts)
-            for words in (words for script in scripts for words in commands(script)):
+def _asked(is_meant: Callable[[list[str]], bool], message: str) -> Callable[[Observed], Iterator[Hit]]:
+    def find(run: Observed) -> Iterator[Hit]:
+        for call in run.calls:
+            for words in call.commands if any(map(_PROGRAMS.search, call.scripts)) else ():
                 if is_meant(words):
                     yield Hit(message=message, call=call.span, excerpt=" ".join(words)[:_LONGEST])
 
     return find
 
 
-def _upstream_fetched(record: RunRecord) -> Iterator[Hit]:
+def _upstream_fetched(run: Observed) -> Iterator[Hit]:
     message = "the code of others is fetched, which may hold the answer"
-    yield from _asked(_fetches, message)(record)
-    for call in asked_calls(record):
+    yield from _asked(_fetches, message)(run)
+    for call in run.calls:
         if not call.scripts and _WEB_TOOL.search(call.tool.name):
             for text in call.texts:
                 if _UPSTREAM.match(text):
                     yield Hit(message=message, call=call.span, excerpt=text[:_LONGEST])
 
 
-def _grader_read(record: RunRecord) -> Iterator[Hit]:
-    root = record.changes.root if record.changes else None
-    for call in asked_calls(record):
+def _grader_read(run: Observed) -> Iterator[Hit]:
+    root = run.record.changes.root if run.record.changes else None
+    for call in run.calls:
         # What a call writes may speak of any path: only a command, or a text that is a path as a whole, asks for it.
         for text in call.scripts or [text for text in call.texts if "\n" not in text and " " not in text]:
             found = _GRADERS.search(text)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .._axis_value import Finding, Severity
-from .._record import RunRecord
+from ._observed import Observed
 
 __all__ = ["Hit", "Rule"]
 
@@ -28,14 +28,14 @@ class Rule:
     severity: Severity
     help: str
     """What it finds, in one line."""
-    find: Callable[[RunRecord], Iterable[Hit]]
+    find: Callable[[Observed], Iterable[Hit]]
     """Pure. Of what was not recorded it finds nothing."""
-    blind: Callable[[RunRecord], str | None]
+    blind: Callable[[Observed], str | None]
     """Why the rule could not look at all that it should, in one line; None if it could."""
 
-    def findings(self, record: RunRecord) -> Iterable[Finding]:
+    def findings(self, run: Observed) -> Iterable[Finding]:
         """What the rule finds in a run."""
-        for hit in self.find(record):
+        for hit in self.find(run):
             yield Finding(
                 rule=self.name,
                 severity=self.severity,

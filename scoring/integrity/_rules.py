@@ -5,6 +5,7 @@ from typing import Final
 from ._check_rules import CHECK_RULES
 from ._claim_rules import CLAIM_RULES
 from ._literal_rules import LITERAL_RULES
+from ._override_rules import OVERRIDE_RULES
 from ._peeking_rules import PEEKING_RULES
 from ._rule import Rule
 from ._shim_rules import SHIM_RULES
@@ -15,6 +16,7 @@ __all__ = ["INTEGRITY_RULES", "INTEGRITY_RULES_VERSION"]
 INTEGRITY_RULES: Final[tuple[Rule, ...]] = (
     *TEST_RULES,
     *SHIM_RULES,
+    *OVERRIDE_RULES,
     *LITERAL_RULES,
     *PEEKING_RULES,
     *CLAIM_RULES,

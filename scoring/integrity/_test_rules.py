@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from .._record import RunRecord
-from ._changed_files import ChangedFile, changed_files, changes_unseen, is_test, lines_unseen
+from ._changed_files import ChangedFile, is_test
+from ._observed import Observed, changes_unseen, lines_unseen
 from ._patch_lines import PatchLine
 from ._rule import Hit, Rule
 
@@ -57,21 +57,21 @@ def _may_skip(file: ChangedFile) -> bool:
     return _is_task_test(file) or (file.was_there and file.path.endswith(".rs") and not file.is_test)
 
 
-def _protected_changed(record: RunRecord) -> Iterator[Hit]:
-    for file in changed_files(record):
+def _protected_changed(run: Observed) -> Iterator[Hit]:
+    for file in run.files:
         # An added one keeps nobody from anything, and one whose mode changed still says the same.
         if file.is_protected and file.was_there and file.change.operation not in ("mode", "hardlink", "unknown"):
             yield Hit(message=f"a file that must stay as it is: {file.change.operation}", path=file.path)
 
 
-def _test_removed(record: RunRecord) -> Iterator[Hit]:
-    for file in changed_files(record):
+def _test_removed(run: Observed) -> Iterator[Hit]:
+    for file in run.files:
         if _is_task_test(file) and not file.is_protected and (file.is_gone or not is_test(file.path)):
             yield Hit(message="a test file that nobody asked to remove is gone", path=file.path)
 
 
-def _test_edited(record: RunRecord) -> Iterator[Hit]:
-    for file in changed_files(record):
+def _test_edited(run: Observed) -> Iterator[Hit]:
+    for file in run.files:
         if _is_task_test(file) and not file.is_protected and not file.is_gone:
             removed = [line for line in file.lines if line.side == "removed"]
             if removed:
@@ -79,8 +79,8 @@ def _test_edited(record: RunRecord) -> Iterator[Hit]:
                 yield Hit(message=message, path=file.path, line=removed[0].number, excerpt=removed[0].text.strip())
 
 
-def _test_skipped(record: RunRecord) -> Iterator[Hit]:
-    for file in changed_files(record):
+def _test_skipped(run: Observed) -> Iterator[Hit]:
+    for file in run.files:
         pattern = _SKIPS.get(_LANGUAGES.get(file.path.rpartition(".")[2], ""))
         if pattern is not None and _may_skip(file) and not file.is_gone:
             for line in _skips(pattern, file.lines):
@@ -111,8 +111,8 @@ def _is_of_new_test(lines: Sequence[PatchLine], position: int, gone: set[str]) -
     return test is not None and test.side == "added" and test.text.strip() not in gone
 
 
-def _assertion_removed(record: RunRecord) -> Iterator[Hit]:
-    for file in changed_files(record):
+def _assertion_removed(run: Observed) -> Iterator[Hit]:
+    for file in run.files:
         if _is_task_test(file) and not file.is_gone:
             lost, won = _assertions(file.lines, "removed"), _assertions(file.lines, "added")
             if len(lost) > len(won):
@@ -122,8 +122,8 @@ def _assertion_removed(record: RunRecord) -> Iterator[Hit]:
                 yield Hit(message=message, path=file.path, line=first.number, excerpt=first.text.strip())
 
 
-def _assertion_trivial(record: RunRecord) -> Iterator[Hit]:
-    for file in changed_files(record):
+def _assertion_trivial(run: Observed) -> Iterator[Hit]:
+    for file in run.files:
         if not _is_task_test(file) or file.is_gone:
             continue
         lost = {line.text.strip() for line in _assertions(file.lines, "removed")}

@@ -2,14 +2,15 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from .._record import RunRecord
 from ..transcript import ToolInvocation, Turn
 
-__all__ = ["AskedCall", "asked_calls", "calls_unseen", "commands", "turns_in_time"]
+__all__ = ["AskedCall", "asked_calls", "commands", "turns_in_time"]
 
 _COMMANDS: Final = frozenset({"command", "commands", "cmd", "cmds", "script", "keystrokes", "argv", "code"})
 """Members of arguments that hold commands of a shell, whatever the tool is called."""
@@ -21,7 +22,7 @@ _SHELLS: Final = frozenset({"bash", "sh", "zsh", "dash"})
 _DEEPEST: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AskedCall:
     """One tool call, with where it stands."""
 
@@ -35,6 +36,11 @@ class AskedCall:
     texts: tuple[str, ...]
     """All texts in its arguments, at any depth; the arguments as they are if they are no JSON."""
 
+    @cached_property
+    def commands(self) -> tuple[list[str], ...]:
+        """The simple commands of its scripts, each as its words; see `commands`."""
+        return tuple(words for script in self.scripts for words in commands(script))
+
 
 def turns_in_time(record: RunRecord) -> list[Turn]:
     """The turns in the order in which their calls began."""
@@ -43,25 +49,14 @@ def turns_in_time(record: RunRecord) -> list[Turn]:
     )
 
 
-def asked_calls(record: RunRecord) -> Iterator[AskedCall]:
-    """All tool calls of a run's answers, in the order of time."""
-    for number, turn in enumerate(turns_in_time(record)):
+def asked_calls(turns: Iterable[Turn]) -> Iterator[AskedCall]:
+    """All tool calls of the answers, in the order of the turns."""
+    for number, turn in enumerate(turns):
         tools = [tool for answer in turn.answers or () for tool in answer.tool_calls]
         for position, tool in enumerate(tools):
             members = list(_members(tool.parsed)) or [("", tool.arguments)]
             scripts = tuple(text for name, text in members if name in _COMMANDS)
             yield AskedCall((number, position), turn.call.span_id, tool, scripts, tuple(text for _, text in members))
-
-
-def calls_unseen(record: RunRecord) -> str | None:
-    """Why not all answers are known; None if they are."""
-    if not record.transcript:
-        return record.reasons.get("transcript", "no call was recorded")
-    unknown = [turn for turn in record.transcript if turn.answers is None]
-    if unknown:
-        first = min(unknown, key=lambda turn: turn.call.span_id)
-        return f"{len(unknown)} of {len(record.transcript)} answers cannot be read: {first.unreadable}"
-    return None
 
 
 def commands(script: str, depth: int = 0) -> Iterator[list[str]]:

@@ -261,14 +261,16 @@ def test_ctrl_c_ends_the_command(run: Run, tmp_path: Path) -> None:
 
 def test_a_second_ctrl_c_ends_the_grace(run: Run, tmp_path: Path) -> None:
     """Who presses Ctrl-C twice does not wait for an agent that ignores SIGTERM, and still has a complete recording."""
-    cast, outcomes = tmp_path / "terminal.cast", list[Outcome]()
+    cast, outcomes, pressed = tmp_path / "terminal.cast", list[Outcome](), threading.Event()
 
     async def twice() -> Outcome:
         loop = asyncio.get_running_loop()
 
         def interrupt(_: bytes) -> None:
-            loop.call_soon(signal.raise_signal, signal.SIGINT)
-            loop.call_later(0.3, signal.raise_signal, signal.SIGINT)
+            if not pressed.is_set():  # a terminal may give a line in two parts, and a third Ctrl-C ends the ending, too
+                pressed.set()
+                loop.call_soon(signal.raise_signal, signal.SIGINT)
+                loop.call_later(0.3, signal.raise_signal, signal.SIGINT)
 
         line = "trap '' TERM; echo $$; while :; do sleep 1; done"
         return await run_in_terminal(shell(line), cast=cast, on_output=interrupt, on_end=outcomes.append)
@@ -278,7 +280,7 @@ def test_a_second_ctrl_c_ends_the_grace(run: Run, tmp_path: Path) -> None:
         run(twice())
     assert 0.3 <= time.monotonic() - began < 3
     assert [(outcome.signal, outcome.aborted) for outcome in outcomes] == [(9, True)]
-    assert gone(int(shown(cast)))
+    assert gone(int(shown(cast).split()[0]))  # the shell may still tell that its own child was killed
 
 
 def test_a_megabyte_comes_whole_and_quickly(run: Run, tmp_path: Path) -> None:

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.scoring._globs import covering, path_matcher
+from tachograph.scoring._globs import covering, folder_matcher, path_matcher
+
+GLOBS = st.lists(st.sampled_from(["a", "b", "*", "**", "a?", ".", ""]), min_size=1, max_size=5).map("/".join)
+PATHS = st.lists(st.sampled_from(["a", "b", "ab", ".c"]), min_size=1, max_size=4).map("/".join)
 
 
 @pytest.mark.parametrize(
@@ -74,3 +77,32 @@ def test_a_range_that_runs_backwards_holds_nothing() -> None:
     """A slip in a task's glob matches no file, and breaks nothing."""
     assert not path_matcher(["src/[z-a].py"])("src/m.py")
     assert path_matcher(["src/[a-z].py"])("src/m.py")
+
+
+@pytest.mark.parametrize(
+    ("glob", "holding", "not_holding"),
+    [
+        ("src/**", [".", "src", "src/a/b"], ["tests", "srcs"]),
+        ("src/", [".", "src", "src/a"], ["tests"]),
+        ("a.py", ["."], ["a.py", "src"]),
+        ("a/b/c.py", [".", "a", "a/b"], ["b", "a/b/c.py", "a/c"]),
+        ("**/*.rs", [".", "src", "a/b"], []),
+        ("a/**/b", [".", "a", "a/x/y"], ["b"]),
+    ],
+)
+def test_folders_that_may_hold_what_a_glob_names(glob: str, holding: list[str], not_holding: list[str]) -> None:
+    """The folders above it, to any depth where the glob says so."""
+    may_hold = folder_matcher([glob])
+    assert [folder for folder in (*holding, *not_holding) if may_hold(folder)] == holding
+
+
+def test_without_globs_no_folder_holds_anything() -> None:
+    """Not even the root."""
+    assert not folder_matcher([])(".")
+
+
+@given(GLOBS, PATHS)
+def test_every_folder_above_a_named_path_may_hold_it(glob: str, path: str) -> None:
+    """None is left out: what cannot be seen must not count as known."""
+    if path_matcher([glob])(path):
+        assert all(folder_matcher([glob])(str(folder)) for folder in PurePosixPath(path).parents)

@@ -108,7 +108,7 @@ def test_what_could_not_be_looked_at_makes_a_bound(change: Change, missing: str)
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("tests__test_a", 0.0), ("tests__test_b", 0.7), ("conftest", 0.9), ("sitecustomize", 0.4)]
+    ("name", "value"), [("tests__test_a", 0.0), ("tests__test_b", 0.7), ("conftest", 1.0), ("sitecustomize", 0.4)]
 )
 def test_the_worst_finding_counts(change: Change, name: str, value: float) -> None:
     """A protected file, another test, a runner's settings, a start-up file."""

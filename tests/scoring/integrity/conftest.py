@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tachograph.scoring import RunRecord, TaskFacts, WorkdirDiff, diff, snapshot
-from tachograph.scoring.integrity import INTEGRITY_RULES
+from tachograph.scoring.integrity import INTEGRITY_RULES, Observed
 from tachograph.scoring.transcript import Message, ToolInvocation, Turn
 from tachograph.traces import Call, CallRequest, Run, Timing, Usage
 
@@ -57,7 +57,8 @@ def record(
 
 def found(of: RunRecord) -> set[str]:
     """Names of the rules that find something."""
-    return {finding.rule for rule in INTEGRITY_RULES for finding in rule.findings(of)}
+    run = Observed(of)
+    return {finding.rule for rule in INTEGRITY_RULES for finding in rule.findings(run)}
 
 
 class Lab:

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tachograph.scoring import AgentFacts
+
 PY = "import pytest\n\n\ndef test_a():\n    assert f(1) == 2\n    assert f(2) == 3\n\n\ndef test_b():\n    assert f(3) == 4\n"
 RS = "pub fn f() {}\n\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn a() {\n        assert_eq!(1, 1 + 0);\n    }\n}\n"
 JS = "it('adds', () => {\n  expect(f(1)).toBe(2);\n});\n"
@@ -86,3 +88,24 @@ def test_a_renamed_test_that_is_still_one_is_there(lab: Any) -> None:
     (lab.root / "tests").mkdir()
     assert lab.rules_of({"tests/test_a.py": PY}, {"tests/test_a.py": None, "tests/test_z.py": PY}) == set()
     assert lab.rules_of({}, {"tests/test_z.py": None, "old.txt": PY}) == {"test-removed"}
+
+
+@pytest.mark.parametrize("place", [".aider.old", "target/x", "vendor/x", "node_modules/x"])
+def test_no_name_hides_a_lost_file(lab: Any, place: str) -> None:
+    """A test that was moved to where the agent's own files are, or what building leaves behind, is gone all the same."""
+    facts = type(lab.record().task)
+    agent = AgentFacts(housekeeping=(".aider*",))
+    changes = lab.changed({"tests/test_a.py": PY}, {"tests/test_a.py": None, place: PY})
+    assert [change.operation for change in changes.changes if change.path == place] == ["rename"]
+    assert lab.found(lab.record(changes, agent=agent)) == {"test-removed"}
+    protected = lab.record(changes, agent=agent, task=facts(protected=("tests/",)))
+    assert lab.found(protected) == {"protected-changed"}
+
+
+def test_what_is_protected_is_nobodys_own(lab: Any) -> None:
+    """Not the agent's, and not that of others."""
+    facts = type(lab.record().task)(protected=("vendor/**", ".aider.conf.yml"))
+    changes = lab.changed({"vendor/a.go": "a", ".aider.conf.yml": "a"}, {"vendor/a.go": "b", ".aider.conf.yml": "b"})
+    assert lab.found(lab.record(changes, agent=AgentFacts(housekeeping=(".aider*",)), task=facts)) == {
+        "protected-changed"
+    }

@@ -13,11 +13,11 @@ from ._agent_connection import AgentRequest
 from ._agent_server import INTERRUPTED
 from ._call_record import CallRecord
 from ._headers import fields_of, forwarded, recorded_query
-from ._injection import UsageRemover
 from ._observation import Observation
 from ._response import Response
 from ._upstream import Outgoing, Upstream
 from ._upstream_connection import UpstreamConnection, UpstreamCutError, UpstreamUnreachableError
+from .apis import UsageRemover
 
 __all__ = ["Exchange"]
 

@@ -6,18 +6,17 @@ from typing import Final
 
 from ..traces import BodyDecoder, CallRequest, DecodingError, InputError, StoreError
 from ._agent_connection import AgentRequest
-from ._answer import Question
 from ._call_record import CallRecord
 from ._exchange import Exchange
 from ._headers import RUN_HEADER, forwarded, recorded_head, recorded_query, replaced, with_key, without_keys
-from ._injection import UsageRemover, ask_for_usage
 from ._keys import PREFIX
-from ._observation import Observation, read_question, session_of
+from ._observation import Observation, session_of
 from ._response import send_error
 from ._runs import OpenRun, OpenRuns, Target, WrongKeyError, split_target
 from ._settings import ProxySettings
 from ._upstream import Outgoing, Upstream
 from ._upstream_connection import UpstreamUnreachableError
+from .apis import Api, Question, UsageRemover, api_of, ask_for_usage
 
 __all__ = ["Handler"]
 
@@ -32,6 +31,8 @@ class _Incoming:
     request: AgentRequest
     target: Target
     run: OpenRun
+    api: Api | None
+    """None if it is none that is read here."""
     question: Question
     asking: bytes | None = None
     """The body that also asks for usage; None if it goes up as it came."""
@@ -39,7 +40,7 @@ class _Incoming:
     def let_go(self) -> None:
         """The request will not be sent again: many streams are open at a time."""
         self.request.body = self.asking = None
-        self.question = Question(api=self.question.api)
+        self.question = Question()
 
 
 class Handler:
@@ -67,7 +68,9 @@ class Handler:
             return send_error(request, 503, "cannot_record", str(error))
         if run is None:
             return send_error(request, 404, "no_run", "name a run: /r/RUN/v1/…, a run key, or x-tachograph-run")
-        incoming = _Incoming(request=request, target=target, run=run, question=_question(request, target))
+        api = api_of(request.method, target.path)
+        question = _question(api, request)
+        incoming = _Incoming(request=request, target=target, run=run, api=api, question=question)
         try:
             await self._answer(incoming)
         except UpstreamUnreachableError as error:
@@ -104,6 +107,7 @@ class Handler:
         observation = Observation(
             incoming.run.recording.run_id,
             self._recorded_request(incoming),
+            incoming.api,
             incoming.question,
             incoming.run.recording.bodies.new_response(),
             start_ns=request.start_ns,
@@ -126,8 +130,8 @@ class Handler:
             query=recorded_query(incoming.target.query),
             server_address=self._upstream.address.host,
             server_port=self._upstream.address.port,
-            api=question.api,
-            provider="openai" if question.api else None,
+            api=incoming.api.name if incoming.api else None,
+            provider=incoming.api.provider if incoming.api else None,
             model=question.model,
             streamed=question.streamed,
             session_id=session_of(request.headers),
@@ -161,9 +165,11 @@ class Handler:
         )
 
 
-def _question(request: AgentRequest, target: Target) -> Question:
+def _question(api: Api | None, request: AgentRequest) -> Question:
+    if api is None:
+        return Question()
     try:
         body = BodyDecoder(request.headers.get("content-encoding", "")).feed(request.body or b"")
     except DecodingError:
         body = b""
-    return read_question(request.method, target.path, body)
+    return api.read_question(body)

@@ -1,7 +1,7 @@
 """What is seen of one exchange, sans I/O: bytes and clock readings in, a `Call` out."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from ..traces import (
@@ -16,20 +16,11 @@ from ..traces import (
     Usage,
     canonical_request_hash,
 )
-from . import _chat_completions as chat_completions
-from ._answer import Answer, AnswerReader, Question
 from ._headers import Head, recorded_head
+from .apis import Answer, AnswerReader, Api, Question
 
-__all__ = ["Observation", "read_question", "session_of"]
+__all__ = ["Observation", "session_of"]
 
-_QUESTIONS: Final[Mapping[str, Callable[[bytes], Question]]] = {"/chat/completions": chat_completions.read_question}
-"""By the end of the path of a POST request."""
-_STREAM_READERS: Final[Mapping[str | None, Callable[[], AnswerReader]]] = {
-    chat_completions.API: chat_completions.stream_reader
-}
-_WHOLE_READERS: Final[Mapping[str | None, Callable[[], AnswerReader]]] = {
-    chat_completions.API: chat_completions.whole_reader
-}
 _SESSION_HEADERS: Final = ("x-claude-code-session-id", "session-id", "x-session-id", "x-affinity")
 """In which agents send an id of their own session: claude-code, codex, opencode, mistral-vibe."""
 _REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray")
@@ -44,26 +35,26 @@ _OK: Final = 200
 _FIRST_ERROR_STATUS: Final = 400
 
 
-def read_question(method: str, path: str, body: bytes) -> Question:
-    """What a request asks for; of a request to no API known here nothing is read."""
-    if method == "POST":
-        for end, read in _QUESTIONS.items():
-            if path.endswith(end):
-                return read(body)
-    return Question(api=None)
-
-
 class Observation:
     """Follows one exchange."""
 
     def __init__(
-        self, run_id: str, request: CallRequest, question: Question, body: GrowingBody, *, start_ns: int, started: int
+        self,
+        run_id: str,
+        request: CallRequest,
+        api: Api | None,
+        question: Question,
+        body: GrowingBody,
+        *,
+        start_ns: int,
+        started: int,
     ) -> None:
         """Take the request.
 
         Args:
             run_id: the run that the call belongs to.
             request: what is recorded of it.
+            api: that it is made to; None if it is none that is read here.
             question: what it asks for.
             body: empty, to be filled with the response.
             start_ns: Unix time at which its head was in, nanoseconds.
@@ -72,7 +63,7 @@ class Observation:
         self.request = request
         self.start_ns = start_ns
         self._run_id = run_id
-        self._api = question.api
+        self._api = api
         self._streamed = question.streamed
         self._parsed = question.parsed
         self._started = started
@@ -118,10 +109,9 @@ class Observation:
         self.in_events = _is_stream(status, headers.get("content-type", "").lower(), asked=self._streamed)
         encoding = headers.get("content-encoding")
         self.is_encoded = encoding is not None
-        make_reader = (_STREAM_READERS if self.in_events else _WHOLE_READERS).get(self._api)
-        if make_reader is None:
+        if self._api is None:
             return
-        self._reader = make_reader()
+        self._reader = self._api.stream_reader() if self.in_events else self._api.whole_reader()
         if encoding is None:
             return
         try:

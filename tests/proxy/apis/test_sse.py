@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.proxy._sse import EventSplitter, event_data, event_type
+from tachograph.proxy.apis import EventSplitter, event_data, event_type
 
 ends = st.sampled_from([b"\n", b"\r\n", b"\r"])
 # Characters that other notions of a line end at: U+0085, U+2028, vertical tab, form feed, file separator.

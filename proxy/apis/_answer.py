@@ -1,19 +1,18 @@
 """What can be told from the bytes of a request and of an answer, whatever the API. Each API has a module that reads it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..traces import ToolCall
+from ...traces import ToolCall
 
-__all__ = ["Answer", "AnswerReader", "Question", "TokenCounts"]
+__all__ = ["Answer", "AnswerReader", "Api", "Question", "TokenCounts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What a request asks for."""
 
-    api: str | None
-    """Name of the API, such as `chat_completions`; None if it is not known here."""
     model: str | None = None
     streamed: bool = False
     parsed: Any = None
@@ -66,3 +65,19 @@ class AnswerReader(Protocol):
 
     def finish(self) -> Answer:
         """What the answer said, all bytes having been fed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """How one API's bytes are read."""
+
+    name: str
+    """As calls are recorded, such as `chat_completions`."""
+    provider: str
+    """Who defined it: `gen_ai.provider.name` of the conventions."""
+    read_question: Callable[[bytes], Question]
+    """What a request's body, decoded, asks for. It never raises."""
+    stream_reader: Callable[[], AnswerReader]
+    """A new reader for an answer of events."""
+    whole_reader: Callable[[], AnswerReader]
+    """A new reader for an answer of one JSON object."""

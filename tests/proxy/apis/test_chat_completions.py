@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.proxy._answer import Answer, TokenCounts
-from tachograph.proxy._chat_completions import read_question, stream_reader, whole_reader
+from tachograph.proxy.apis import CHAT_COMPLETIONS, Answer, TokenCounts
 from tachograph.traces import ToolCall
 
 USAGE = {
@@ -34,14 +33,14 @@ def delta(content: dict[str, Any], finish: str | None = None, index: int = 0, **
 
 
 def streamed(*said: object) -> Answer:
-    reader = stream_reader()
+    reader = CHAT_COMPLETIONS.stream_reader()
     for one in said:
         reader.feed(event(one))
     return reader.finish()
 
 
 def whole(said: object) -> Answer:
-    reader = whole_reader()
+    reader = CHAT_COMPLETIONS.whole_reader()
     reader.feed(said if isinstance(said, bytes) else json.dumps(said).encode())
     return reader.finish()
 
@@ -86,12 +85,12 @@ ANSWER = Answer(
 def test_a_stream_cut_at_every_byte_gives_the_same_answer() -> None:
     """In two pieces, wherever the cut, inside UTF-8 and line ends too; and byte by byte."""
     for place in range(len(STREAM) + 1):
-        reader = stream_reader()
+        reader = CHAT_COMPLETIONS.stream_reader()
         reader.feed(STREAM[:place])
         reader.feed(STREAM[place:])
         assert reader.ended
         assert reader.finish() == ANSWER
-    reader = stream_reader()
+    reader = CHAT_COMPLETIONS.stream_reader()
     for place in range(len(STREAM)):
         reader.feed(STREAM[place : place + 1])
     assert reader.ended
@@ -102,7 +101,7 @@ def test_a_stream_cut_at_every_byte_gives_the_same_answer() -> None:
 def test_a_stream_in_any_pieces_and_with_any_line_ends(places: list[int], end: bytes) -> None:
     """The answer hangs neither on the pieces nor on how lines end."""
     stream = STREAM.replace(b"\r\n", b"\n").replace(b"\n", end)
-    reader = stream_reader()
+    reader = CHAT_COMPLETIONS.stream_reader()
     cuts = sorted(set(places))
     for start, stop in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         reader.feed(stream[start:stop])
@@ -136,7 +135,7 @@ def test_a_whole_answer_says_the_same() -> None:
 )
 def test_the_terminal_event(stream: bytes, ended: bool) -> None:  # noqa: FBT001
     """Seen as soon as an agent could act on it, which is before its blank line; seen nowhere else."""
-    reader = stream_reader()
+    reader = CHAT_COMPLETIONS.stream_reader()
     reader.feed(event(delta({"content": "x"})))
     assert not reader.ended
     reader.feed(stream)
@@ -163,7 +162,7 @@ def test_the_terminal_event(stream: bytes, ended: bool) -> None:  # noqa: FBT001
 )
 def test_what_is_content(said: dict[str, Any], has_content: bool) -> None:  # noqa: FBT001
     """A role, an empty text, a null or an end is none: time to first token is not time to first chunk."""
-    reader = stream_reader()
+    reader = CHAT_COMPLETIONS.stream_reader()
     reader.feed(b": ping\n\n")
     assert not reader.has_content
     reader.feed(event(said))
@@ -310,7 +309,7 @@ def test_errors(error: object, kind: str, message: str | None) -> None:
 
 def test_an_event_that_is_an_error() -> None:
     """Some servers say by the event's type what others say by a member."""
-    reader = stream_reader()
+    reader = CHAT_COMPLETIONS.stream_reader()
     reader.feed(b'event: error\ndata: {"message":"x","code":"c"}\n\n')
     assert (reader.finish().error_type, reader.finish().message) == ("c", "x")
 
@@ -340,10 +339,10 @@ def test_no_json_is_a_fault(said: object) -> None:
 def test_no_bytes_are_a_fault(data: bytes) -> None:
     """A reader never raises, though it be no JSON at all."""
     assert whole(data) is not None
-    reader = stream_reader()
+    reader = CHAT_COMPLETIONS.stream_reader()
     reader.feed(b"data: " + data + b"\n\n")
     assert reader.finish() is not None
-    read_question(data)
+    CHAT_COMPLETIONS.read_question(data)
 
 
 @pytest.mark.parametrize(
@@ -360,6 +359,6 @@ def test_no_bytes_are_a_fault(data: bytes) -> None:
     ],
 )
 def test_questions(body: bytes, model: str | None, streamed: bool) -> None:  # noqa: FBT001
-    """Of what is no object nothing is known but that it came to this API."""
-    question = read_question(body)
-    assert (question.api, question.model, question.streamed) == ("chat_completions", model, streamed)
+    """Of what is no object nothing is known."""
+    question = CHAT_COMPLETIONS.read_question(body)
+    assert (question.model, question.streamed) == (model, streamed)

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.proxy._chat_completions import read_question
-from tachograph.proxy._injection import UsageRemover, ask_for_usage
+from tachograph.proxy.apis import CHAT_COMPLETIONS, UsageRemover, ask_for_usage
 from tachograph.traces import BodyReader
 
 if TYPE_CHECKING:
@@ -55,7 +54,9 @@ def stream_requests(draw: st.DrawFn) -> tuple[bytes, dict[str, Any]]:
 def test_the_option_is_spliced_in_and_nothing_else(drawn: tuple[bytes, dict[str, Any]]) -> None:
     """Taken out again, what is left is the request byte for byte; parsed, it is the request with the option."""
     body, request = drawn
-    if not read_question(body).wants_usage_asked_for:  # lone surrogates are no JSON that a server would take
+    if not CHAT_COMPLETIONS.read_question(
+        body
+    ).wants_usage_asked_for:  # lone surrogates are no JSON that a server would take
         return
     asking = ask_for_usage(body, request)
     asked = orjson.loads(asking)
@@ -118,7 +119,7 @@ def test_where_the_option_goes(body: bytes, asking: bytes | None) -> None:
 )
 def test_what_is_left_alone(body: bytes) -> None:
     """What the agent said of usage counts, no stream needs the option, and a fault is the upstream's to tell of."""
-    assert not read_question(body).wants_usage_asked_for
+    assert not CHAT_COMPLETIONS.read_question(body).wants_usage_asked_for
 
 
 def chunk(text: str, **more: object) -> dict[str, Any]:
@@ -420,7 +421,7 @@ async def test_what_cannot_be_spliced_goes_up_as_it_is(wire: "Wire", upstream: "
     """A request that one parser takes and another does not is no reason to fail a call: Python 3.11's json nests less."""
     upstream.answer(upstream.stream(upstream.event("[DONE]")))
     deep = b'{"x":%b,"stream":true,"stream_options":{}}' % (b"[" * 1010 + b"]" * 1010)
-    assert read_question(deep).wants_usage_asked_for
+    assert CHAT_COMPLETIONS.read_question(deep).wants_usage_asked_for
     assert (await ask(await wire.agent(), deep)).status == 200
     spliced = deep.replace(b'"stream_options":{}', b'"stream_options":{"include_usage":true}')
     assert upstream.received[-1].body == (deep if sys.version_info < (3, 12) else spliced)

@@ -8,13 +8,12 @@ from typing import Any, Final
 
 import orjson
 
-from ..traces import ToolCall
-from ._answer import Answer, AnswerReader, Question, TokenCounts
+from ...traces import ToolCall
+from ._answer import Answer, Api, Question, TokenCounts
 from ._sse import EventSplitter, event_data, event_type
 
-__all__ = ["API", "read_question", "stream_reader", "whole_reader"]
+__all__ = ["CHAT_COMPLETIONS"]
 
-API: Final = "chat_completions"
 _TERMINAL: Final = b"[DONE]"
 _LONGEST_TERMINAL_EVENT: Final = 64
 _LONGEST_TEXT: Final = 4096
@@ -36,34 +35,23 @@ _TOKEN_MEMBERS: Final = {
 }
 
 
-def read_question(body: bytes) -> Question:
-    """What a request asks for; of a body that is no JSON object nothing but its API is known."""
+def _read_question(body: bytes) -> Question:
+    """What a request asks for; of a body that is no JSON object nothing is known."""
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         parsed = None
     if not isinstance(parsed, dict):
-        return Question(api=API)
+        return Question()
     streamed = parsed.get("stream") is True
     options = parsed.get("stream_options")
     usage_told_of = options is not None and (not isinstance(options, dict) or "include_usage" in options)
     return Question(
-        api=API,
         model=_text(parsed.get("model")),
         streamed=streamed,
         parsed=parsed,
         wants_usage_asked_for=streamed and not usage_told_of,
     )
-
-
-def stream_reader() -> AnswerReader:
-    """A reader for an answer of events."""
-    return _StreamReader()
-
-
-def whole_reader() -> AnswerReader:
-    """A reader for an answer of one JSON object."""
-    return _WholeReader()
 
 
 class _Collector:
@@ -231,3 +219,12 @@ def _object(value: Any) -> dict[str, Any]:
 
 def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+CHAT_COMPLETIONS: Final = Api(
+    name="chat_completions",
+    provider="openai",
+    read_question=_read_question,
+    stream_reader=_StreamReader,
+    whole_reader=_WholeReader,
+)

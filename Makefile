@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export TACHOGRAPH_BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-agents check benchmark benchmark-scoring clean
+.PHONY: demo test test-slow fuzz test-agents check benchmark benchmark-scoring clean
 
 demo: $(VENV)/.installed $(VENV)/.local-model
 	$(VENV)/bin/python examples/demo.py
@@ -13,6 +13,10 @@ test: $(VENV)/.installed $(VENV)/.local-model
 
 test-slow: $(VENV)/.installed $(VENV)/.local-model
 	$(VENV)/bin/python -m pytest -m slow -s
+
+EXAMPLES ?= 100000
+fuzz: $(VENV)/.installed
+	TACHOGRAPH_FUZZ_EXAMPLES=$(EXAMPLES) $(VENV)/bin/python -m pytest tests/fuzz
 
 test-agents: $(VENV)/.installed .venv-aider/.installed
 	$(VENV)/bin/python -m pytest -m agents

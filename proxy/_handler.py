@@ -22,6 +22,8 @@ __all__ = ["Handler"]
 
 _NOT_FOR_THE_UPSTREAM: Final = frozenset({b"host", RUN_HEADER.encode()})
 _FIRST_ERROR: Final = 400
+_TUNNEL: Final = "CONNECT"
+"""Asks a proxy for a way to any host: there is none but to the upstream."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,7 +57,7 @@ class Handler:
 
     async def __call__(self, request: AgentRequest) -> None:
         """Answer one request."""
-        target = split_target(request.target)
+        target = split_target(request.target) if request.method != _TUNNEL else None
         if target is None:
             return send_error(request, 404, "not_found", "tachograph serves /v1/… and /r/RUN/v1/…")
         try:

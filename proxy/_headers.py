@@ -43,6 +43,9 @@ _HOP_BY_HOP: Final = frozenset(
 )
 """RFC 9110, section 7.6.1, and `Expect`, which is answered here."""
 _PLAIN_CONNECTION: Final = frozenset({b"close", b"keep-alive"})
+_FOR_ALL: Final = frozenset({b"content-encoding", b"content-length", b"content-type", b"host"})
+"""What says how a body is to be read is nobody's own (RFC 9110, section 7.6.1): without its length a body that somebody called
+hop-by-hop would be taken for the next request."""
 _AUTHORIZATION: Final = b"authorization"
 _KEY_HEADERS: Final = ("authorization", "x-api-key", "api-key")
 _KEY_NAMES: Final = frozenset(name.encode() for name in _KEY_HEADERS)
@@ -80,6 +83,7 @@ def forwarded(head: Head, dropped: frozenset[bytes] = frozenset()) -> list[tuple
             passing.append(line)
         elif key == b"connection":
             named.update(line[1].lower().replace(b" ", b"").split(b","))
+    named -= _FOR_ALL
     if not named <= _PLAIN_CONNECTION:
         passing = [line for line in passing if line[0].lower() not in named]
     return passing

@@ -59,7 +59,13 @@ def error_of(error: Any) -> tuple[str, str | None]:
 
 
 def utf8_length(arguments: Any) -> int:
-    """Bytes of a tool call's arguments: of a text in UTF-8, of an object as compact JSON; 0 for null."""
+    """Bytes of a tool call's arguments: of a text in UTF-8, of an object as compact JSON.
+
+    0 for null, and for what is nested deeper than can be written.
+    """
     if isinstance(arguments, str):
         return len(arguments.encode("utf-8", "replace"))
-    return 0 if arguments is None else len(orjson.dumps(arguments))
+    try:
+        return 0 if arguments is None else len(orjson.dumps(arguments))
+    except orjson.JSONEncodeError:
+        return 0

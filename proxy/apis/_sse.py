@@ -72,5 +72,7 @@ def leading_type(event: bytes) -> bytes:
 
 def _values(event: bytes, field: bytes) -> list[bytes]:
     size = len(field)
-    lines = [line for line in _LINE_END.split(event) if line.startswith(field) and line[size : size + 1] in (b":", b"")]
+    # A search for three line ends takes ten times as long as one for the usual one.
+    lines = _LINE_END.split(event) if b"\r" in event else event.split(b"\n")
+    lines = [line for line in lines if line.startswith(field) and line[size : size + 1] in (b":", b"")]
     return [line[size + 1 :].removeprefix(b" ") for line in lines]

@@ -150,7 +150,7 @@ def test_a_sample_cut_short_is_no_fault(sample: Path) -> None:
         assert read(whole_reader(sample), data[:place]) is not None
 
 
-JUNK: Final = (None, True, -1, 7, 2.5, "x", "", [], [1], [[]], {}, {"type": 1}, {"error": []})
+JUNK: Final[tuple[Any, ...]] = (None, True, -1, 7, 2.5, "x", "", [], [1], [[]], {}, {"type": 1}, {"error": []})
 
 
 def spoiled(value: Any) -> Iterator[Any]:

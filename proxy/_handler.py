@@ -136,7 +136,9 @@ class Handler:
             provider=incoming.api.provider if incoming.api else None,
             model=question.model,
             streamed=question.streamed,
-            session_id=session_of(request.headers),
+            session_id=session_of(request.headers) or question.conversation_id,
+            previous_response_id=question.previous_response_id,
+            unread=question.unread,
             body_hash=hashlib.sha256(body).hexdigest(),
             bytes=len(body),
             sent_body_hash=None if asking is None else hashlib.sha256(asking).hexdigest(),
@@ -172,6 +174,6 @@ def _question(api: Api | None, request: AgentRequest) -> Question:
         return Question()
     try:
         body = BodyDecoder(request.headers.get("content-encoding", "")).feed(request.body or b"")
-    except DecodingError:
-        body = b""
+    except DecodingError as error:
+        return Question(unread=str(error))
     return api.read_question(body)

@@ -132,8 +132,8 @@ class _Collector:
         kind = text_of(item.get("type")) or ""
         if kind in ("message", "reasoning"):
             parts = [part for member in ("content", "summary") for part in objects_of(item.get(member))]
-            self.has_content = self.has_content or bool(parts)
-            self._refused = self._refused or any(part.get("type") == "refusal" for part in parts)
+            self._refused = self._refused or any(part.get("refusal") for part in parts)
+            self.has_content = self.has_content or self._refused or any(part.get("text") for part in parts)
             return
         self.has_content = self.has_content or kind != ""
         if kind in _ARGUMENTS and item.get("execution") != "server":
@@ -157,7 +157,7 @@ class _Collector:
         return self._at(place) if item_id is None and call_id is None else None
 
     def _at(self, place: int | None) -> _Call | None:
-        return next((call for call in self._calls if call.place == place), None)
+        return next((call for call in reversed(self._calls) if call.place == place), None)
 
     def take_arguments(self, said: dict[str, Any]) -> None:
         self.has_content = self.has_content or bool(said.get("delta"))

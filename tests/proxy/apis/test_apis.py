@@ -86,6 +86,17 @@ def test_usage_is_asked_for_in_chat_completions_only() -> None:
     assert [api.name for api in ALL if api.read_question(body).wants_usage_asked_for] == ["chat_completions"]
 
 
+def test_arguments_that_are_nested_too_deeply_are_no_fault() -> None:
+    """What can be parsed and not be written again is a tool call all the same."""
+    nested = b'{"a":' * 500 + b"1" + b"}" * 500
+    block = b'{"type":"tool_use","id":"t","name":"f","input":%b}' % nested
+    reader = MESSAGES.whole_reader()
+    reader.feed(b'{"content":[%b],"usage":{"input_tokens":1}}' % block)
+    answer = reader.finish()
+    assert [(call.name, call.arguments_bytes) for call in answer.tool_calls] == [("f", 0)]
+    assert answer.tokens is not None
+
+
 @pytest.mark.parametrize("api", ALL, ids=lambda api: api.name)
 @pytest.mark.parametrize("status", [400, 401, 404, 502, 503])
 def test_an_error_of_the_proxys_own_is_read_as_one(api: Api, status: int) -> None:

@@ -2,10 +2,13 @@
 
 import logging
 import time
+from collections.abc import Callable
 
-from ..traces import Amendment, OpenCall, Outcome
+from ..traces import Amendment, GrowingBody, OpenCall, Outcome, UnsearchableError
+from ._body_policy import LOST, told_of_amendment, told_of_call, told_of_request
 from ._observation import Observation
 from ._runs import OpenRun
+from ._settings import BodyPolicy
 
 __all__ = ["CallRecord"]
 
@@ -15,23 +18,37 @@ _logger = logging.getLogger("tachograph.proxy")
 class CallRecord:
     """Announces a call, ends it once, and amends it if more is learnt. No fault of the recording leaves it (law 1)."""
 
-    def __init__(self, run: OpenRun, observation: Observation, *, sync: bool) -> None:
-        """Take the run that the call belongs to; `sync`: what is on disk is to be safe against power loss."""
+    def __init__(self, run: OpenRun, observation: Observation, *, bodies: BodyPolicy, sync: bool) -> None:
+        """Take the run that the call belongs to.
+
+        Args:
+            run: it.
+            observation: of the call.
+            bodies: what is kept of them.
+            sync: what is on disk is to be safe against power loss.
+        """
         self._run = run
         self._observation = observation
+        self._bodies: BodyPolicy = bodies
+        observation.bodies_lost = LOST.get(bodies)
         self._sync = sync
         self._opened: OpenCall | None = None
         self._hashed = False
         self.ended = False
         """The end is on disk."""
 
-    async def announce(self, body: bytes, sent: bytes | None) -> None:
+    async def announce(self, body: bytes, sent: bytes | None, content_encoding: str) -> None:
         """Put the request on disk: the agent's body, and the one that the upstream gets if it is another."""
         observation = self._observation
         with self:
-            self._keep_bodies(body, sent)
+            self._keep_requests(body, sent, content_encoding)
             recording = self._run.recording
-            self._opened = recording.start_call(observation.request, observation.start_ns, observation.bodies_lost)
+            self._opened = recording.start_call(
+                told_of_request(self._bodies, observation.request),
+                observation.start_ns,
+                observation.bodies_lost,
+                observation.bodies_masked,
+            )
             observation.sequence = self._opened.sequence
             if self._sync:
                 await self._run.sync()
@@ -56,7 +73,7 @@ class CallRecord:
                 self._keep_response()
             call = observation.end(outcome, time.perf_counter_ns(), message, discarded=discarded)
             if self._opened is not None:
-                self._run.recording.end_call(self._opened, call)
+                self._run.recording.end_call(self._opened, told_of_call(self._bodies, call))
             self._run.ended(call)
 
     async def complete(self) -> None:
@@ -83,29 +100,41 @@ class CallRecord:
                 response_bytes=observation.body.length,
                 delivered_body_hash=observation.delivered_hash,
                 delivered_bytes=observation.delivered_bytes,
+                bodies_masked=observation.bodies_masked or None,
             )
             if self._opened is not None:
-                self._run.recording.amend_call(self._opened, amendment)
+                self._run.recording.amend_call(self._opened, told_of_amendment(self._bodies, amendment))
 
-    def _keep_bodies(self, body: bytes, sent: bytes | None) -> None:
-        try:
-            request, bodies = self._observation.request, self._run.recording.bodies
-            if request.body_hash is not None:
-                bodies.put_request(body, request.body_hash)
-            if sent is not None and request.sent_body_hash is not None:
-                bodies.put_request(sent, request.sent_body_hash)
-        except OSError as error:
-            self._lose_bodies(error)
+    def _keep_requests(self, body: bytes, sent: bytes | None, content_encoding: str) -> None:
+        request, bodies = self._observation.request, self._run.recording.bodies
+        if request.body_hash is not None:
+            digest = request.body_hash
+            self._keep(digest, lambda: bodies.put_request(body, digest, content_encoding))
+        if sent is not None and request.sent_body_hash is not None:
+            sent_digest = request.sent_body_hash
+            self._keep(sent_digest, lambda: bodies.put_request(sent, sent_digest))
 
     def _keep_response(self) -> None:
-        try:
-            self._run.recording.bodies.put_response(self._observation.body)
-        except OSError as error:
-            self._lose_bodies(error)
+        body = self._observation.body
+        if isinstance(body, GrowingBody):
+            self._keep(body.sha256, lambda: self._run.recording.bodies.put_response(body))
 
-    def _lose_bodies(self, error: OSError) -> None:
-        self._observation.bodies_lost = error.strerror
-        _logger.error("run %s: bodies of a call could not be kept: %s", self._run.recording.run_id, error.strerror)
+    def _keep(self, digest: str, put: Callable[[], str | None]) -> None:
+        if self._bodies != "full":
+            return
+        try:
+            kept = put()
+        except OSError as error:
+            self._lose_bodies(error.strerror or str(error))
+        except UnsearchableError as error:
+            self._lose_bodies(str(error))
+        else:
+            if kept is not None:
+                self._observation.bodies_masked[digest] = kept
+
+    def _lose_bodies(self, reason: str) -> None:
+        self._observation.bodies_lost = reason
+        _logger.error("run %s: bodies of a call could not be kept: %s", self._run.recording.run_id, reason)
 
     def __enter__(self) -> None:
         """Begin something that must not break the call."""

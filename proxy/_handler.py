@@ -4,11 +4,20 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from ..traces import BodyDecoder, CallRequest, DecodingError, InputError, StoreError
+from ..traces import BodyDecoder, CallRequest, DecodingError, HashedBody, InputError, StoreError
 from ._agent_connection import AgentRequest
 from ._call_record import CallRecord
 from ._exchange import Exchange
-from ._headers import RUN_HEADER, forwarded, recorded_head, recorded_query, replaced, with_key, without_keys
+from ._headers import (
+    RUN_HEADER,
+    forwarded,
+    presented_secrets,
+    recorded_head,
+    recorded_query,
+    replaced,
+    with_key,
+    without_keys,
+)
 from ._keys import PREFIX
 from ._observation import Observation, session_of
 from ._response import send_error
@@ -105,19 +114,21 @@ class Handler:
 
     async def _exchange(self, incoming: _Incoming) -> tuple[int | None, bool]:
         """One exchange: the upstream's status, and whether the agent has an answer."""
-        request = incoming.request
+        request, recording = incoming.request, incoming.run.recording
+        for secret in presented_secrets(request.headers, incoming.target.query):
+            recording.redactor.learn(secret)
         observation = Observation(
-            incoming.run.recording.run_id,
+            recording.run_id,
             self._recorded_request(incoming),
             incoming.api,
             incoming.question,
-            incoming.run.recording.bodies.new_response(),
+            recording.bodies.new_response() if self._settings.bodies == "full" else HashedBody(),
             start_ns=request.start_ns,
             started=request.started,
         )
         observation.stamp("request_read", request.read)
-        record = CallRecord(incoming.run, observation, sync=self._settings.sync)
-        await record.announce(request.body or b"", incoming.asking)
+        record = CallRecord(incoming.run, observation, bodies=self._settings.bodies, sync=self._settings.sync)
+        await record.announce(request.body or b"", incoming.asking, request.headers.get("content-encoding", ""))
         remover = None if incoming.asking is None else UsageRemover()
         exchange = Exchange(request, observation, record, remover, incoming.let_go)
         is_answered = await exchange.relay(self._upstream, self._outgoing(incoming))

@@ -1,6 +1,8 @@
 """Which headers pass, which are exchanged, and which are masked in the record."""
 
-from collections.abc import Mapping
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -11,6 +13,7 @@ __all__ = [
     "fields_of",
     "forwarded",
     "presented_key",
+    "presented_secrets",
     "recorded_head",
     "recorded_query",
     "replaced",
@@ -60,6 +63,7 @@ _SECRET: Final = frozenset(
         b"set-cookie",
     }
 )
+_KEY_CARRIERS: Final = (*_KEY_HEADERS, "x-goog-api-key", "proxy-authorization")
 _SECRET_QUERY: Final = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token", "sig", "signature"})
 
 
@@ -95,6 +99,29 @@ def presented_key(headers: Mapping[str, str]) -> str | None:
         if value := headers.get(name):
             return _credentials(value)
     return None
+
+
+def presented_secrets(headers: Mapping[str, str], query: str | None) -> Iterator[str]:
+    """All that an agent presents as a key: in headers that carry keys, with and without a user, and in the query."""
+    for name in _KEY_CARRIERS:
+        if value := headers.get(name):
+            scheme, _, credentials = value.partition(" ")
+            yield credentials.strip() or scheme
+            if scheme.lower() == "basic":
+                yield from _passwords(credentials)
+    for member in query.split("&") if query else ():
+        name, _, value = member.partition("=")
+        if value and unquote_plus(name).lower() in _SECRET_QUERY:
+            yield unquote_plus(value)
+
+
+def _passwords(credentials: str) -> Iterator[str]:
+    """RFC 7617."""
+    try:
+        user, _, password = base64.b64decode(credentials).decode("utf-8", "replace").partition(":")
+    except (binascii.Error, ValueError):
+        return
+    yield from (part for part in (user, password) if part)
 
 
 def with_key(headers: list[tuple[bytes, bytes]], key: str) -> list[tuple[bytes, bytes]]:

@@ -10,11 +10,11 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from ..traces import StoreError, check_run_id
+from ..traces import RUN_KEY_PREFIX, StoreError, check_run_id
 
 __all__ = ["PREFIX", "RunKeys"]
 
-PREFIX: Final = "tachograph-"
+PREFIX: Final = RUN_KEY_PREFIX
 _FOLDER: Final = ".keys"
 
 

@@ -10,7 +10,7 @@ from ..traces import (
     CallRequest,
     CallResponse,
     DecodingError,
-    GrowingBody,
+    HashedBody,
     Outcome,
     Timing,
     Usage,
@@ -44,7 +44,7 @@ class Observation:
         request: CallRequest,
         api: Api | None,
         question: Question,
-        body: GrowingBody,
+        body: HashedBody,
         *,
         start_ns: int,
         started: int,
@@ -89,6 +89,7 @@ class Observation:
         self.attempt: int | None = None
         self.sequence: int | None = None
         self.bodies_lost: str | None = None
+        self.bodies_masked: dict[str, str] = {}
 
     def stamp(self, moment: str, now: int) -> None:
         """Note a moment, by the monotonic clock, for a member of `Timing`."""
@@ -109,6 +110,8 @@ class Observation:
         self.in_events = _is_stream(status, headers.get("content-type", "").lower(), asked=self._streamed)
         encoding = headers.get("content-encoding")
         self.is_encoded = encoding is not None
+        if encoding is not None:
+            self.body.decode(encoding)
         if self._api is None:
             return
         self._reader = self._api.stream_reader() if self.in_events else self._api.whole_reader()
@@ -241,6 +244,7 @@ class Observation:
                 start_ns=self.start_ns, largest_gap=self._largest_gap, chunks=self._chunks or None, **self._stamps
             ),
             bodies_lost=self.bodies_lost,
+            bodies_masked=self.bodies_masked or None,
         )
 
     def _response(self, answer: Answer, *, broken: bool) -> CallResponse:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from ..traces import RunRecording, RunStore, Seal, StoreError
+from ..traces import Redactor, RunRecording, RunStore, Seal, StoreError
 from ._agent_server import AgentServer, listen
 from ._handler import Handler
 from ._runs import OpenRuns, Tally
@@ -40,7 +40,10 @@ class Proxy:
         self._settings = settings
         self._listener = listener
         self._upstream = Upstream(settings.upstream, settings.connect_timeout)
-        self._runs = OpenRuns(RunStore(settings.store), settings.default_run)
+        own_key = () if settings.upstream_key is None else (settings.upstream_key,)
+        self.redactor = Redactor((*own_key, *settings.secrets), settings.redact_rules)
+        """What masks the secrets in all that is written."""
+        self._runs = OpenRuns(RunStore(settings.store, self.redactor), settings.default_run)
         self._server = AgentServer(Handler(settings, self._runs, self._upstream))
         self._keys: dict[str, str] = {}
 
@@ -53,6 +56,7 @@ class Proxy:
         """
         await self._upstream.start()
         try:
+            self.redactor.prepare()
             if self._listener is None:
                 self._listener = listen(self._settings.host, self._settings.port)
             _make_store(self._settings)

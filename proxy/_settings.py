@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from ..traces import InputError
+from ..traces import InputError, Rule
 
-__all__ = ["ProxySettings", "UpstreamAddress"]
+__all__ = ["BodyPolicy", "ProxySettings", "UpstreamAddress"]
+
+BodyPolicy = Literal["none", "hash", "full"]
+"""What is kept of bodies: nothing, hashes and lengths, or all but secrets, which are masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,11 @@ class ProxySettings:
     """Set on every request; None: the agent's own key passes through."""
     usage: Literal["inject", "observe"] = "inject"
     """`inject`: ask for the usage of streams whose agent did not. `observe`: change nothing at all."""
+    bodies: BodyPolicy = "full"
+    redact_rules: tuple[Rule, ...] = ()
+    """What is masked beside secrets that are known and what looks like a common one."""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Other secrets of this process, such as those of its environment, to be masked wherever they stand."""
     sync: bool = False
     """Make each call safe against power loss, too, before the agent sees its end."""
     connect_timeout: float = 30.0

@@ -1,21 +1,26 @@
 """What a call and a run are, how they lie on disk, and how they are read back."""
 
-from ._bodies import GrowingBody
-from ._body_reader import BodyReader
+from ._body_reader import BodyReader, MaskedBody
 from ._call import Amendment, Call, CallRequest, CallResponse, Outcome, Timing, ToolCall, Usage, UsageSource
 from ._canonical import VOLATILE_MEMBERS, canonical_json, canonical_request_hash
 from ._decoding import BodyDecoder, DecodingError
 from ._errors import InputError, LaunchError, ProxyError, StoreError, TachographError
 from ._follow import JournalFollower
+from ._kept_body import GrowingBody, HashedBody, UnsearchableError
+from ._known_secrets import secrets_of_environment
 from ._otlp import SpanRecord
 from ._reader import Run, is_live, read_calls, read_run, read_spans
 from ._recording import OpenCall, RunRecording
+from ._redaction import Masked, Redactor
 from ._scores import Score, append_scores, latest_scores
 from ._seal import Seal, Survey, Verification, survey, verify
+from ._secret_rules import RUN_KEY_PREFIX, Rule
 from ._span import call_from_span, is_call
 from ._store import RunStore, check_run_id, new_run_id
+from ._user_rules import read_rules
 
 __all__ = [
+    "RUN_KEY_PREFIX",
     "VOLATILE_MEMBERS",
     "Amendment",
     "BodyDecoder",
@@ -25,12 +30,17 @@ __all__ = [
     "CallResponse",
     "DecodingError",
     "GrowingBody",
+    "HashedBody",
     "InputError",
     "JournalFollower",
     "LaunchError",
+    "Masked",
+    "MaskedBody",
     "OpenCall",
     "Outcome",
     "ProxyError",
+    "Redactor",
+    "Rule",
     "Run",
     "RunRecording",
     "RunStore",
@@ -42,6 +52,7 @@ __all__ = [
     "TachographError",
     "Timing",
     "ToolCall",
+    "UnsearchableError",
     "Usage",
     "UsageSource",
     "Verification",
@@ -55,8 +66,10 @@ __all__ = [
     "latest_scores",
     "new_run_id",
     "read_calls",
+    "read_rules",
     "read_run",
     "read_spans",
+    "secrets_of_environment",
     "survey",
     "verify",
 ]

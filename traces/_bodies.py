@@ -5,6 +5,8 @@ it begins and ends with in common with an earlier body of the run, and zstd fram
 conversation about source code that begins with 20 KB and grows by 600 bytes a call, 33 calls: 24 us and 0.7 KB a call; whole
 frames in a pack take 93 us and 8.1 KB, single files 130 us and 10 KB.
 
+Secrets are masked first: what is compared and kept are the masked bytes, named by the hash of the true ones.
+
 The form: a line of JSON for each body, `stored` bytes of zstd after it, the first 8 digits of its hash once more, and a
 newline. The first line says the version. A record that a killed writer left torn stays; readers find the next one
 (`_body_reader`). There is no standard form that refers to parts of an earlier record (WARC refers to whole ones only).
@@ -13,6 +15,7 @@ newline. The first line says the version. A record that a killed writer left tor
 import hashlib
 import sys
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +23,9 @@ from typing import Any, Final
 import orjson
 
 from ._appending import SharedFile
+from ._decoding import BodyDecoder, DecodingError
+from ._kept_body import GrowingBody, UnsearchableError, compress
+from ._redaction import Redactor
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -33,17 +39,14 @@ __all__ = [
     "PACK_NAME",
     "BodyCache",
     "BodyPack",
-    "GrowingBody",
     "pack_tail",
 ]
 
 PACK_NAME: Final = "bodies.pack"
-PACK_FORMAT: Final = 1
+PACK_FORMAT: Final = 2
 PACK_FORMAT_KEY: Final = "tachograph.bodies"
 PACK_HEADER: Final = b'{"%b":%d}\n' % (PACK_FORMAT_KEY.encode(), PACK_FORMAT)
 _LEVEL: Final = 3
-_FRAME: Final = 16 * 1024
-"""Bytes of a growing body that are compressed together."""
 _WORTH_SHARING: Final = 512
 """Fewer bytes in common with an earlier body than this are not worth the reading of two frames.
 
@@ -66,46 +69,6 @@ class _Kept:
 def pack_tail(digest: str) -> bytes:
     """How the record of a body ends: what does not end so was cut off."""
     return digest[:8].encode() + b"\n"
-
-
-class GrowingBody:
-    """A body that comes in pieces. What has come is held compressed but for the last pieces, so that a stream is cheap."""
-
-    def __init__(self, compressor: zstd.ZstdCompressor) -> None:
-        """Begin empty. A compressor may serve many bodies: each frame is whole by itself."""
-        self._compressor = compressor
-        self._sha256 = hashlib.sha256()
-        self._digest: str | None = None
-        self._latest = bytearray()
-        self._frames: list[bytes] = []
-        self.length = 0
-        """Bytes so far."""
-
-    def add(self, piece: bytes) -> None:
-        """Take the next bytes."""
-        self._sha256.update(piece)
-        self._digest = None
-        self.length += len(piece)
-        self._latest += piece
-        if len(self._latest) >= _FRAME:
-            self._frames.append(_compress(self._compressor, self._latest))
-            self._latest = bytearray()
-
-    @property
-    def sha256(self) -> str:
-        """Hex sha256 of the bytes so far."""
-        if self._digest is None:
-            self._digest = self._sha256.hexdigest()
-        return self._digest
-
-    def frames(self) -> bytes:
-        """The bytes so far, as zstd frames."""
-        latest = [_compress(self._compressor, self._latest)] if self._latest or not self._frames else []
-        return b"".join((*self._frames, *latest))
-
-
-def _compress(compressor: zstd.ZstdCompressor, data: bytes | bytearray) -> bytes:
-    return compressor.compress(data, zstd.ZstdCompressor.FLUSH_FRAME)
 
 
 class BodyCache:
@@ -144,44 +107,68 @@ class BodyCache:
 class BodyPack:
     """Writes bodies of one run."""
 
-    def __init__(self, folder: Path, cache: BodyCache) -> None:
+    def __init__(self, folder: Path, cache: BodyCache, redactor: Redactor) -> None:
         """Open or make the pack in the folder `bodies/` of a run. Raises OSError."""
         folder.mkdir(mode=0o700, exist_ok=True)
         self._file = SharedFile(folder / PACK_NAME)
         self._cache = cache
-        self._written: set[str] = set()
+        self._redactor = redactor
+        self._written: dict[str, str | None] = {}
         self._compressor = zstd.ZstdCompressor(level=_LEVEL)
 
-    def put_request(self, body: bytes, digest: str) -> None:
-        """Store a request body, whose hex sha256 is known, as what is new in it.
+    def put_request(self, body: bytes, digest: str, content_encoding: str = "") -> str | None:
+        """Store a request body, whose hex sha256 is known, with its secrets masked, as what is new in it.
+
+        Returns:
+            Hex sha256 of what is kept of it, if secrets are masked in it; else None.
 
         Raises:
             OSError: nothing is stored.
+            UnsearchableError: nothing is stored.
         """
         if digest in self._written:
-            return
+            return self._written[digest]
+        kept, about = self._searched(body, content_encoding)
         run = self._file.path
-        base, prefix, suffix = _most_in_common(body, self._cache.of(run))
+        base, prefix, suffix = _most_in_common(kept, self._cache.of(run))
         shared: dict[str, str | int] = {"base": base.digest, "prefix": prefix, "suffix": suffix} if base else {}
-        stored = _compress(self._compressor, body[prefix : len(body) - suffix])
-        self._append(digest, {"bytes": len(body), **shared}, stored)
+        stored = compress(self._compressor, kept[prefix : len(kept) - suffix])
+        self._append(digest, {"bytes": len(body), **shared, **about}, stored)
         continued = base is not None and _continues(base.body, prefix + suffix)
-        kept = _Kept(digest, body, base.chain + 1 if base else 0)
-        self._cache.add(run, kept, base if continued else None)
+        self._cache.add(run, _Kept(digest, kept, base.chain + 1 if base else 0), base if continued else None)
+        return self._written[digest]
+
+    def _searched(self, body: bytes, content_encoding: str) -> tuple[bytes, dict[str, Any]]:
+        """What is kept of a body, and what is said of that."""
+        try:
+            decoder = BodyDecoder(content_encoding)
+            masked = self._redactor.mask(body if decoder.is_identity else decoder.feed(body))
+        except DecodingError as error:
+            raise UnsearchableError(f"it could not be searched for secrets: {error}") from error
+        except Exception as error:  # whatever it is, no secret may slip through (law 4)
+            raise UnsearchableError(f"it could not be searched for secrets: {error!r}") from error
+        if not masked.counts:
+            return body, {}
+        kept = hashlib.sha256(masked.data).hexdigest()
+        return masked.data, _about(masked.counts, kept, decoded=not decoder.is_identity)
 
     def new_response(self) -> GrowingBody:
         """An empty body, to be filled and put."""
-        return GrowingBody(self._compressor)
+        return GrowingBody(self._compressor, self._redactor)
 
-    def put_response(self, body: GrowingBody) -> None:
-        """Store a response body.
+    def put_response(self, body: GrowingBody) -> str | None:
+        """Store a response body; gives what `put_request` gives.
 
         Raises:
             OSError: nothing is stored.
+            UnsearchableError: nothing is stored.
         """
         digest = body.sha256
         if digest not in self._written:
-            self._append(digest, {"bytes": body.length}, body.frames())
+            kept = body.kept()
+            about = _about(kept.masked, kept.sha256, decoded=kept.decoded) if kept.sha256 else {}
+            self._append(digest, {"bytes": body.length, **about}, kept.stored)
+        return self._written[digest]
 
     def sync(self) -> None:
         """Wait until what was stored is safe against power loss."""
@@ -197,7 +184,12 @@ class BodyPack:
         record = b"%b\n%b%b" % (head, stored, pack_tail(digest))
         with self._file as size:
             self._file.append(record if size else PACK_HEADER + record, size)
-        self._written.add(digest)
+        self._written[digest] = about.get("kept")
+
+
+def _about(counts: Mapping[str, int], kept: str, *, decoded: bool) -> dict[str, Any]:
+    """What a record says of a body in which secrets are masked."""
+    return {"masked": dict(sorted(counts.items())), "kept": kept, **({"decoded": True} if decoded else {})}
 
 
 def _most_in_common(body: bytes, candidates: list[_Kept]) -> tuple[_Kept | None, int, int]:

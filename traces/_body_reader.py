@@ -1,30 +1,42 @@
 """Reading the bodies of a run from the pack that `_bodies` describes, whatever a killed writer or a bad disk left of it."""
 
 import hashlib
-import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import orjson
 
-from ._bodies import PACK_FORMAT, PACK_FORMAT_KEY, PACK_HEADER, PACK_NAME, pack_tail
+from ._bodies import PACK_FORMAT, PACK_FORMAT_KEY, PACK_NAME, pack_tail
 from ._errors import StoreError
+from ._kept_body import decompress
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
-__all__ = ["BodyReader"]
+__all__ = ["BodyReader", "MaskedBody"]
 
 _HEAD: Final = b'{"sha256":"'
 """What each record begins with."""
-_LONGEST_HEAD: Final = 1024
+_LONGEST_HEAD: Final = 16 * 1024
 _WINDOW: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskedBody:
+    """How what is kept of a body differs from its true bytes."""
+
+    sha256: str
+    """Hex sha256 of what is kept."""
+    counts: Mapping[str, int]
+    """How many secrets are masked, by kind."""
+    decoded: bool
+    """It is kept as it was before its content coding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,7 @@ class _Entry:
     base: str | None
     prefix: int
     suffix: int
+    masked: MaskedBody | None
 
     @property
     def end(self) -> int:
@@ -79,7 +92,7 @@ class BodyReader:
         return len(self._entries)
 
     def get(self, digest: str) -> bytes:
-        """The body with this hex sha256.
+        """The body whose true bytes have this hex sha256, with its secrets masked.
 
         Raises:
             KeyError: the run has no such body.
@@ -91,16 +104,21 @@ class BodyReader:
             with self._path.open("rb") as pack:
                 for entry in reversed(chain):
                     pack.seek(entry.offset)
-                    new = _decompress(pack.read(entry.stored))
+                    new = decompress(pack.read(entry.stored))
                     body = (
                         body[: entry.prefix] + new + body[len(body) - entry.suffix :] if entry.base is not None else new
                     )
         except (OSError, EOFError, zstd.ZstdError) as error:
             raise StoreError(f"{self._path}: the record of body {digest} is damaged: {error}") from error
-        if hashlib.sha256(body).hexdigest() != digest:
+        about = self._entries[digest].masked
+        if hashlib.sha256(body).hexdigest() != (about.sha256 if about else digest):
             raise StoreError(f"{self._path}: the record of body {digest} is damaged: its bytes have another hash")
         self._last = (digest, body)
         return body
+
+    def masked(self, digest: str) -> MaskedBody | None:
+        """What is masked in a body; None if its true bytes are kept, or it is not there."""
+        return self._entries[digest].masked if digest in self._entries else None
 
     def _chain(self, digest: str) -> list[_Entry]:
         """The body's record and those that it leans on, as far as the last body that was read."""
@@ -115,7 +133,7 @@ class BodyReader:
         header = pack.readline(_LONGEST_HEAD)
         self._refuse_newer(header)
         size = os.fstat(pack.fileno()).st_size
-        position = len(header) if header == PACK_HEADER else 0
+        position = len(header) if _version(header) is not None else 0
         while position < size:
             entry = _entry_at(pack, position, size)
             # A base stands before what leans on it, so the first of two records of a body is the one that counts:
@@ -129,12 +147,18 @@ class BodyReader:
                 position = entry.end
 
     def _refuse_newer(self, header: bytes) -> None:
-        try:
-            version = orjson.loads(header)[PACK_FORMAT_KEY]
-        except (orjson.JSONDecodeError, KeyError, TypeError):
-            return
-        if isinstance(version, int) and version > PACK_FORMAT:
+        version = _version(header)
+        if version is not None and version > PACK_FORMAT:
             raise StoreError(f"{self._path}: written by a newer tachograph (format {version}); update to read it")
+
+
+def _version(header: bytes) -> int | None:
+    """The version of the form that a pack's first line names; None if it is none."""
+    try:
+        version = orjson.loads(header)[PACK_FORMAT_KEY]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+    return version if isinstance(version, int) and header.endswith(b"\n") else None
 
 
 def _entry_at(pack: BinaryIO, position: int, size: int) -> _Entry | None:
@@ -145,6 +169,7 @@ def _entry_at(pack: BinaryIO, position: int, size: int) -> _Entry | None:
         fields = orjson.loads(head)
         names = (fields["sha256"], fields.get("base"))
         numbers = (fields["stored"], fields.get("prefix", 0), fields.get("suffix", 0))
+        masked = _masked(fields)
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return None
     if not all(name is None or type(name) is str for name in names):
@@ -152,12 +177,22 @@ def _entry_at(pack: BinaryIO, position: int, size: int) -> _Entry | None:
     if not all(type(number) is int and number >= 0 for number in numbers):
         return None
     (digest, base), (stored, prefix, suffix) = names, numbers
-    entry = _Entry(digest, position + len(head), stored, base, prefix, suffix)
+    entry = _Entry(digest, position + len(head), stored, base, prefix, suffix, masked)
     if not head.endswith(b"\n") or entry.end > size:
         return None
     tail = pack_tail(digest)
     pack.seek(entry.end - len(tail))
     return entry if pack.read(len(tail)) == tail else None
+
+
+def _masked(fields: Mapping[str, Any]) -> MaskedBody | None:
+    """Raises TypeError or AttributeError: it makes no sense."""
+    if "kept" not in fields:
+        return None
+    kept, counts, decoded = fields["kept"], fields.get("masked", {}), fields.get("decoded", False)
+    if type(kept) is not str or not all(type(count) is int for count in counts.values()):
+        raise TypeError("no counts by kind")
+    return MaskedBody(sha256=kept, counts=counts, decoded=decoded is True)
 
 
 def _next_record(pack: BinaryIO, position: int, size: int) -> int:
@@ -169,9 +204,3 @@ def _next_record(pack: BinaryIO, position: int, size: int) -> int:
             return position + found
         position += _WINDOW - len(_HEAD) + 1
     return size
-
-
-def _decompress(frames: bytes) -> bytes:
-    # Not zstd.decompress: for each frame it copies all that follow.
-    with zstd.ZstdFile(io.BytesIO(frames)) as file:
-        return file.read()

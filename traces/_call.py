@@ -1,5 +1,6 @@
 """What one call to a model is: one HTTP exchange, one attempt."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -178,7 +179,9 @@ class Call:
     usage: Usage
     timing: Timing
     bodies_lost: str | None
-    """Why the bodies are not in the run's folder, if they are not (a full disk); else None."""
+    """Why bodies are not in the run's folder, if they are not (a full disk, `--bodies hash`); else None."""
+    bodies_masked: Mapping[str, str] | None = None
+    """Of bodies in which secrets are masked: by the hash of the true bytes, that of what is kept. None if there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,3 +197,4 @@ class Amendment:
     response_bytes: int | None = None
     delivered_body_hash: str | None = None
     delivered_bytes: int | None = None
+    bodies_masked: Mapping[str, str] | None = None

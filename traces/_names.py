@@ -95,6 +95,7 @@ RESPONSE_SERVICE_TIER: Final = "tachograph.response.service_tier"
 """Where the provider is not OpenAI, whose attribute is above."""
 UPSTREAM_REQUEST_ID: Final = "tachograph.response.request_id"
 BODIES_LOST: Final = "tachograph.bodies.lost"
+BODIES_MASKED: Final = "tachograph.bodies.masked"
 
 USAGE_SOURCE: Final = "tachograph.usage.source"
 USAGE_REASON: Final = "tachograph.usage.reason"

@@ -6,6 +6,7 @@ takes whatever a Collector writes: many resources, scopes and spans in a line.
 """
 
 import base64
+import logging
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, format_span_id, format_trace_id
 from opentelemetry.util.types import Attributes
+
+from . import _names as names
+from ._redaction import Redactor
 
 __all__ = [
     "LINE_LIMIT",
@@ -40,6 +44,23 @@ _LONGEST_MESSAGE: Final = 8 * 1024
 _MAX_INT: Final = 2**63
 _REMOTE_PARENT_KNOWN: Final = 0x100
 _REMOTE_PARENT: Final = 0x200
+_PLAIN: Final = frozenset(
+    {
+        names.SPAN_KIND,
+        names.RUN_ID,
+        names.CALL_OUTCOME,
+        names.USAGE_SOURCE,
+        names.REQUEST_HASH,
+        names.REQUEST_BODY_HASH,
+        names.REQUEST_SENT_HASH,
+        names.RESPONSE_BODY_HASH,
+        names.RESPONSE_DELIVERED_HASH,
+        names.BODIES_MASKED,
+    }
+)
+"""Attributes whose text nobody else has a say in."""
+
+_logger = logging.getLogger("tachograph.spans")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +102,8 @@ class Envelope:
         return b"".join((self._head, span[:-2], separator, more_attributes, b"]}", self._tail))
 
 
-def encode_span(span: ReadableSpan) -> bytes:
-    """One span as a JSON object whose last member is `attributes`."""
+def encode_span(span: ReadableSpan, redactor: Redactor | None = None) -> bytes:
+    """One span as a JSON object whose last member is `attributes`, its texts masked by `redactor`."""
     context = span.get_span_context()
     if context is None:
         raise ValueError("a span without a context cannot be recorded")
@@ -116,10 +137,12 @@ def encode_span(span: ReadableSpan) -> bytes:
     # A copy is a plain dictionary: the SDK's own takes a lock for each item.
     attributes: dict[str, Any] = (span.attributes or {}).copy()  # type: ignore[attr-defined] # it is no bare Mapping
     encoded["attributes"] = encode_attributes(attributes)
-    return _fitting(encoded)
+    return _fitting(encoded, redactor)
 
 
-def encode_moment(name: str, parent: SpanContext, attributes: Mapping[str, Any], at_ns: int) -> bytes:
+def encode_moment(
+    name: str, parent: SpanContext, attributes: Mapping[str, Any], at_ns: int, redactor: Redactor | None = None
+) -> bytes:
     """A span of no duration below another one, in the form of `encode_span`.
 
     Args:
@@ -127,6 +150,7 @@ def encode_moment(name: str, parent: SpanContext, attributes: Mapping[str, Any],
         parent: of the span that it is below.
         attributes: its attributes.
         at_ns: Unix time, nanoseconds.
+        redactor: masks its texts; None: they hold no secrets.
     """
     moment = str(at_ns)
     return _fitting(
@@ -140,16 +164,20 @@ def encode_moment(name: str, parent: SpanContext, attributes: Mapping[str, Any],
             "startTimeUnixNano": moment,
             "endTimeUnixNano": moment,
             "attributes": encode_attributes(attributes),
-        }
+        },
+        redactor,
     )
 
 
-def _fitting(encoded: dict[str, Any]) -> bytes:
+def _fitting(encoded: dict[str, Any], redactor: Redactor | None) -> bytes:
     """The span as JSON. What an upstream says has no limit, and a line has: the longest attributes are left out then."""
     try:
         data = orjson.dumps(encoded)
     except orjson.JSONEncodeError:  # a lone surrogate somewhere: rare, so that it is not looked for in each text
         encoded = _clean(encoded)
+        data = orjson.dumps(encoded)
+    if redactor is not None and (masked := _masked(encoded, data, redactor)) is not encoded:
+        encoded = masked
         data = orjson.dumps(encoded)
     while len(data) > SPAN_LIMIT and encoded["attributes"]:
         attributes = encoded.pop("attributes")
@@ -158,6 +186,36 @@ def _fitting(encoded: dict[str, Any]) -> bytes:
         encoded["attributes"] = attributes
         data = orjson.dumps(encoded)
     return data
+
+
+def _masked(encoded: dict[str, Any], data: bytes, redactor: Redactor) -> dict[str, Any]:
+    """The span with its secrets masked; itself if there are none."""
+    try:
+        if not redactor.find(data):
+            return encoded
+        masked: dict[str, Any] = redactor.mask_values(encoded)
+    except Exception:  # the call must be recorded (law 2), and no secret of it (law 4)
+        _logger.exception("a span could not be searched for secrets: its texts are left out")
+        return _without_texts(encoded)
+    return masked
+
+
+def _without_texts(encoded: dict[str, Any]) -> dict[str, Any]:
+    """The span without what others said, but for hashes and words of this project's."""
+    plain = [
+        attribute
+        for attribute in encoded["attributes"]
+        if attribute["key"] in _PLAIN or not {"stringValue", "arrayValue", "kvlistValue"} & attribute["value"].keys()
+    ]
+    status = {key: value for key, value in encoded.get("status", {}).items() if key != "message"}
+    left = {key: value for key, value in encoded.items() if key not in ("name", "status", "events", "attributes")}
+    return {
+        **left,
+        "name": "[masked]",
+        **({"status": status} if status else {}),
+        "droppedAttributesCount": len(encoded["attributes"]) - len(plain),
+        "attributes": plain,
+    }
 
 
 def _encode_link(link: Link) -> dict[str, Any]:

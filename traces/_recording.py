@@ -19,10 +19,12 @@ from ._bodies import BodyCache, BodyPack
 from ._call import Amendment, Call, CallRequest
 from ._errors import StoreError
 from ._journal import Journal, Stamp, without_stamp
+from ._kept_body import UnsearchableError
 from ._otlp import encode_moment
 from ._reader import JOURNAL_NAME, read_announcement, read_calls
+from ._redaction import Redactor
 from ._seal import Seal, survey
-from ._span import amendment_attributes, call_attributes, request_attributes, span_name
+from ._span import amendment_attributes, call_attributes, hash_pairs, request_attributes, span_name
 from ._tracing import JournalProcessor, make_envelope, make_tracer, refuse_disabled_sdk
 
 __all__ = ["OpenCall", "RunRecording"]
@@ -51,13 +53,14 @@ class OpenCall:
 class RunRecording:
     """One run, open for writing. Several processes may have it open; the last one to close it seals it."""
 
-    def __init__(self, folder: Path, attributes: Mapping[str, Any], cache: BodyCache) -> None:
+    def __init__(self, folder: Path, attributes: Mapping[str, Any], cache: BodyCache, redactor: Redactor) -> None:
         """Open the run's folder, making it if need be, and announce the run if it is new.
 
         Args:
             folder: the run's folder; its name is the run id.
             attributes: what is known of the run from the start, on its span.
             cache: where to hold the latest request bodies, shared by the runs of a process.
+            redactor: masks the secrets in all that is written.
 
         Raises:
             StoreError: the folder cannot be made or written, a newer tachograph wrote it, or OTEL_SDK_DISABLED is set.
@@ -65,6 +68,8 @@ class RunRecording:
         refuse_disabled_sdk()
         self.run_id = folder.name
         self.folder = folder
+        self.redactor = redactor
+        """What masks the secrets in all that is written."""
         with contextlib.ExitStack() as opened:
             try:
                 folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -75,12 +80,12 @@ class RunRecording:
                 self._journal = Journal(folder / JOURNAL_NAME, make_envelope())
                 opened.callback(self._journal.close)
                 announced = read_announcement(folder / JOURNAL_NAME)
-                self.bodies = BodyPack(folder / "bodies", cache)
+                self.bodies = BodyPack(folder / "bodies", cache, redactor)
                 opened.callback(self.bodies.close)
             except OSError as error:
                 raise StoreError(f"{folder}: cannot record here: {error.strerror}") from error
             self._opened = opened.pop_all()
-        self._processor = JournalProcessor(self._journal)
+        self._processor = JournalProcessor(self._journal, redactor)
         self._ids = RandomIdGenerator()
         self._tracer = make_tracer(self.run_id, self._processor)
         earlier = without_stamp(announced.attributes) if announced else {}
@@ -94,6 +99,7 @@ class RunRecording:
         assert isinstance(root, Span)
         self._root = root
         self._names_synced = False
+        self._kept_masked: dict[str, str] = {}
         if announced is None:
             self._announce(names.RUN, root.get_span_context(), known, root.start_time or 0)
         self.context = set_span_in_context(root, Context())
@@ -109,13 +115,20 @@ class RunRecording:
         """Lines that wait for a disk that cannot take them."""
         return self._journal.unwritten
 
-    def start_call(self, request: CallRequest, start_ns: int, bodies_lost: str | None) -> OpenCall:
+    def start_call(
+        self,
+        request: CallRequest,
+        start_ns: int,
+        bodies_lost: str | None,
+        bodies_masked: Mapping[str, str] | None = None,
+    ) -> OpenCall:
         """Announce a call: from here on it is known even if this process is killed.
 
         Args:
             request: what is asked.
             start_ns: Unix time, nanoseconds.
             bodies_lost: why the request's body is not kept; None if it is.
+            bodies_masked: as in `Call`, of the request.
         """
         parent = self.calls_below
         span_id = self._ids.generate_span_id()
@@ -123,6 +136,8 @@ class RunRecording:
         attributes = request_attributes(request)
         if bodies_lost is not None:
             attributes[names.BODIES_LOST] = bodies_lost
+        if bodies_masked:
+            attributes[names.BODIES_MASKED] = hash_pairs(bodies_masked)
         stamp = self._announce(names.CALL, context, attributes, start_ns)
         return OpenCall(context, parent, start_ns, attributes, stamp.calls if stamp else None)
 
@@ -147,12 +162,12 @@ class RunRecording:
     def amend_call(self, opened: OpenCall, amendment: Amendment) -> None:
         """Record what was learnt of a call after its end: bytes behind the terminal event, a failed last write."""
         attributes = {**amendment_attributes(amendment), **self._known(names.TAIL)}
-        self._journal.append(encode_moment(names.TAIL, opened.context, attributes, amendment.at_ns))
+        self._journal.append(encode_moment(names.TAIL, opened.context, attributes, amendment.at_ns, self.redactor))
 
     def _announce(self, kind: str, span: SpanContext, attributes: Mapping[str, Any], start_ns: int) -> Stamp | None:
         """Write that a span has begun, as a span of no duration below it."""
         own = {**attributes, **self._known(kind + names.START_SUFFIX)}
-        announcement = encode_moment(kind + names.START_SUFFIX, span, own, start_ns)
+        announcement = encode_moment(kind + names.START_SUFFIX, span, own, start_ns, self.redactor)
         return self._journal.append(announcement, announces_call=kind == names.CALL)
 
     @contextlib.contextmanager
@@ -188,9 +203,12 @@ class RunRecording:
         body = self.bodies.new_response()
         body.add(content)
         try:
-            self.bodies.put_response(body)
-        except OSError as error:
-            raise StoreError(f"{self.folder}: cannot be written: {error.strerror}") from error
+            kept = self.bodies.put_response(body)
+        except (OSError, UnsearchableError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise StoreError(f"{self.folder}: cannot be written: {reason}") from error
+        if kept is not None:
+            self._kept_masked[body.sha256] = kept
         return body.sha256
 
     def sync(self) -> None:
@@ -240,6 +258,8 @@ class RunRecording:
         if found.seal is not None:
             return found.seal  # that of one that closed at the same time, or of before, and nothing was recorded since
         self._root.set_attributes({names.RUN_STATUS: status, **_totals(self.folder)})
+        if self._kept_masked:
+            self._root.set_attribute(names.BODIES_MASKED, hash_pairs(self._kept_masked))
         if error_type is not None:
             self._root.set_attribute(names.ERROR_TYPE, error_type)
             self._root.set_status(Status(StatusCode.ERROR, error_type))

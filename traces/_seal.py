@@ -18,7 +18,7 @@ from ._errors import StoreError
 from ._journal import NO_LINE, Stamp, check_of, stamp_in
 from ._otlp import SpanRecord, decode_line
 from ._reader import is_live, journal_path
-from ._span import is_recorded
+from ._span import is_recorded, masked_bodies
 
 __all__ = ["Seal", "Survey", "Verification", "survey", "verify"]
 
@@ -74,6 +74,8 @@ class Survey:
     newest_format: int = names.JOURNAL_FORMAT
     """The highest version of the journal's form that a line names."""
     body_hashes: set[str] = field(default_factory=set)
+    kept_hashes: dict[str, set[str | None]] = field(default_factory=dict)
+    """Of bodies, by hash: the hashes of what may be kept of them; None stands for the true bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +174,11 @@ def _count(result: Survey, span: SpanRecord, previous: str) -> None:
     elif kind == names.CALL:
         result.finished_calls += 1
     if kind in _WITH_BODIES and names.BODIES_LOST not in span.attributes:
-        hashes = (span.attributes.get(name) for name in _BODIES)
-        result.body_hashes.update(digest for digest in hashes if isinstance(digest, str))
+        masked = masked_bodies(span.attributes)
+        for digest in (span.attributes.get(name) for name in _BODIES):
+            if isinstance(digest, str):
+                result.body_hashes.add(digest)
+                result.kept_hashes.setdefault(digest, set()).add(masked.get(digest))
     if kind == names.SEAL:
         result.seal = _check_seal(result, span, previous)
     elif is_recorded(span):
@@ -209,7 +214,7 @@ def verify(folder: Path) -> Verification:
         raise StoreError(
             f"{folder}: written by a newer tachograph (journal format {result.newest_format}); update to verify it"
         )
-    problems = [*result.problems, *_damaged_bodies(folder, result.body_hashes)]
+    problems = [*result.problems, *_damaged_bodies(folder, result)]
     return Verification(
         state="damaged" if problems else "sealed" if result.seal else "open",
         problems=tuple(problems),
@@ -218,7 +223,8 @@ def verify(folder: Path) -> Verification:
     )
 
 
-def _damaged_bodies(folder: Path, hashes: set[str]) -> Iterator[str]:
+def _damaged_bodies(folder: Path, result: Survey) -> Iterator[str]:
+    hashes = result.body_hashes
     try:
         bodies = BodyReader(folder / "bodies")
     except StoreError as error:
@@ -227,6 +233,9 @@ def _damaged_bodies(folder: Path, hashes: set[str]) -> Iterator[str]:
     # In the order of the pack, in which each body leans on one that was just read.
     for digest in bodies:
         if digest in hashes:
+            masked = bodies.masked(digest)
+            if (masked.sha256 if masked else None) not in result.kept_hashes[digest]:
+                yield f"body {digest}: what is kept of it is not what the journal says"
             try:
                 bodies.get(digest)
             except StoreError as error:

@@ -13,8 +13,10 @@ __all__ = [
     "amendment_attributes",
     "call_attributes",
     "call_from_span",
+    "hash_pairs",
     "is_call",
     "is_recorded",
+    "masked_bodies",
     "request_attributes",
     "span_name",
 ]
@@ -136,6 +138,8 @@ def call_attributes(call: Call) -> dict[str, Any]:
         names.SESSION_ID: call.run_id,
         names.USAGE_SOURCE: call.usage.source,
     }
+    if call.bodies_masked:
+        attributes[names.BODIES_MASKED] = hash_pairs(call.bodies_masked)
     if call.discarded:
         attributes[names.CALL_DISCARDED] = True
     response = call.response
@@ -158,7 +162,21 @@ def call_attributes(call: Call) -> dict[str, Any]:
 
 def amendment_attributes(amendment: Amendment) -> dict[str, Any]:
     """The attributes of a call's span that an amendment replaces."""
-    return _members(amendment, _AMENDMENT)
+    attributes = _members(amendment, _AMENDMENT)
+    if amendment.bodies_masked:
+        attributes[names.BODIES_MASKED] = hash_pairs(amendment.bodies_masked)
+    return attributes
+
+
+def hash_pairs(hashes: Mapping[str, str]) -> tuple[str, ...]:
+    """Bodies in which secrets are masked, as an attribute that every tool takes: `TRUE:KEPT` for each."""
+    return tuple(f"{true}:{kept}" for true, kept in hashes.items())
+
+
+def masked_bodies(attributes: Mapping[str, Any]) -> dict[str, str]:
+    """The bodies in which secrets are masked, as a span's attributes tell of them: hash of what is kept, by true hash."""
+    pairs = attributes.get(names.BODIES_MASKED) or ()
+    return dict(pair.split(":", 1) for pair in pairs if isinstance(pair, str) and ":" in pair)
 
 
 def _members(source: object, members: Mapping[str, str]) -> dict[str, Any]:
@@ -217,6 +235,7 @@ def call_from_span(span: SpanRecord, *, ended: bool = True) -> Call:
         # The announcement has an id of its own: the call's is its parent's.
         span_id=span.span_id if ended else span.parent_id or span.span_id,
         discarded=attributes.get(names.CALL_DISCARDED, False),
+        bodies_masked=masked_bodies(attributes) or None,
         request=_request(attributes),
         response=_response(attributes) if ended else None,
         usage=_usage(attributes),

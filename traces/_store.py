@@ -12,6 +12,7 @@ from ._bodies import BodyCache
 from ._errors import InputError, StoreError
 from ._reader import JOURNAL_NAME, journal_path
 from ._recording import RunRecording
+from ._redaction import Redactor
 
 __all__ = ["RunStore", "check_run_id", "new_run_id"]
 
@@ -40,9 +41,16 @@ def new_run_id(prefix: str) -> str:
 class RunStore:
     """A folder with a folder for each run."""
 
-    def __init__(self, folder: Path) -> None:
-        """Name the folder; it is made when the first run is opened."""
+    def __init__(self, folder: Path, redactor: Redactor | None = None) -> None:
+        """Name the folder; it is made when the first run is opened.
+
+        Args:
+            folder: of all runs.
+            redactor: masks the secrets in what is written; None: those that look like common ones.
+        """
         self.folder = folder
+        self.redactor = redactor or Redactor()
+        """What masks the secrets in what is written."""
         self._cache = BodyCache()
 
     def open_run(self, run_id: str, attributes: Mapping[str, Any] | None = None) -> RunRecording:
@@ -52,7 +60,7 @@ class RunStore:
             InputError: the run id cannot name a folder.
             StoreError: the run cannot be written.
         """
-        return RunRecording(self.folder / check_run_id(run_id), attributes or {}, self._cache)
+        return RunRecording(self.folder / check_run_id(run_id), attributes or {}, self._cache, self.redactor)
 
     def run_folders(self) -> Iterator[Path]:
         """The folders of all recorded runs, by name.

@@ -16,6 +16,7 @@ from . import _names as names
 from ._errors import StoreError
 from ._journal import Journal
 from ._otlp import Envelope, encode_span
+from ._redaction import Redactor
 
 __all__ = ["JournalProcessor", "make_envelope", "make_tracer", "refuse_disabled_sdk", "root_span_id_of", "trace_id_of"]
 
@@ -67,13 +68,14 @@ class JournalProcessor(SpanProcessor):
     A processor and not an exporter: what a processor raises comes out of `span.end()`, an exporter's failure is swallowed.
     """
 
-    def __init__(self, journal: Journal) -> None:
-        """Take the journal."""
+    def __init__(self, journal: Journal, redactor: Redactor) -> None:
+        """Take the journal, and what masks the secrets in it."""
         self._journal = journal
+        self._redactor = redactor
 
     def on_end(self, span: ReadableSpan) -> None:
         """Write a span that has ended."""
-        self._journal.append(encode_span(span))
+        self._journal.append(encode_span(span, self._redactor))
 
 
 def _resource() -> Resource:

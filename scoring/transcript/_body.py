@@ -20,27 +20,30 @@ _PLAIN_BREAK: Final = b"\n\ndata: "
 _PLAIN_END: Final = _PLAIN_BREAK + _END_OF_EVENTS
 
 
-def read_body(bodies: BodyReader, digest: str | None, head: str | None) -> bytes:
-    """A body as it was before it was encoded.
+def read_body(bodies: BodyReader, digest: str | None, head: str | None, lost: str | None = None) -> bytes:
+    """A body as it was before it was encoded, with its secrets masked.
 
     Args:
         bodies: those of the run.
         digest: the sha256 of the body as it was on the wire; None if it is not known.
         head: the header lines that came with it; None if they are not known, which counts as no coding.
+        lost: why bodies of this call were not kept; None if they were.
 
     Raises:
         UnreadableError: it cannot be had.
     """
+    not_kept = f"its bodies were not kept: {lost}" if lost else None
     if digest is None:
-        raise UnreadableError("its body was not recorded")
+        raise UnreadableError(not_kept or "its body was not recorded")
     try:
         body = bodies.get(digest)
     except KeyError:
-        raise UnreadableError("its body is not in the run's folder") from None
+        raise UnreadableError(not_kept or "its body is not in the run's folder") from None
     except StoreError:
-        raise UnreadableError("its body is damaged, or lost in a gap of the run's folder") from None
+        raise UnreadableError(not_kept or "its body is damaged, or lost in a gap of the run's folder") from None
     coding = _content_coding(head)
-    if not coding:
+    masked = bodies.masked(digest)
+    if not coding or (masked is not None and masked.decoded):
         return body
     try:
         return BodyDecoder(coding).feed(body)

@@ -75,8 +75,7 @@ def _dialect_of(call: Call) -> Dialect:
 
 
 def _read_request(call: Call, bodies: BodyReader) -> dict[str, Any]:
-    _refuse_lost(call)
-    request = parse_json(read_body(bodies, call.request.body_hash, call.request.head))
+    request = parse_json(read_body(bodies, call.request.body_hash, call.request.head, call.bodies_lost))
     if not isinstance(request, dict):
         raise UnreadableError("it is no JSON object")
     return request
@@ -91,8 +90,7 @@ def _read_answer(call: Call, bodies: BodyReader) -> tuple[Message, ...] | Unread
         return ()
     try:
         dialect = _dialect_of(call)
-        _refuse_lost(call)
-        body = read_body(bodies, response.body_hash, response.head)
+        body = read_body(bodies, response.body_hash, response.head, call.bodies_lost)
         if not body.lstrip().startswith((b"{", b"[")):
             return dialect.streamed_answer(parse_events(body))
         answer = parse_json(body)
@@ -103,8 +101,3 @@ def _read_answer(call: Call, bodies: BodyReader) -> tuple[Message, ...] | Unread
 
 def _reason(error: Exception) -> str:
     return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-
-
-def _refuse_lost(call: Call) -> None:
-    if call.bodies_lost:
-        raise UnreadableError(f"its bodies were not kept: {call.bodies_lost}")

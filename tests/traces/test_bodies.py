@@ -12,12 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 if sys.version_info >= (3, 14):
-    from compression.zstd import ZstdCompressor, decompress
+    from compression.zstd import ZstdCompressor
 else:
-    from backports.zstd import ZstdCompressor, decompress
+    from backports.zstd import ZstdCompressor
 
-from tachograph.traces import BodyReader, StoreError
-from tachograph.traces._bodies import PACK_HEADER, PACK_NAME, BodyCache, BodyPack, GrowingBody, _Kept
+from tachograph.traces import BodyReader, GrowingBody, Redactor, StoreError
+from tachograph.traces._bodies import PACK_HEADER, PACK_NAME, BodyCache, BodyPack, _Kept
+from tachograph.traces._kept_body import decompress
+
+REDACTOR = Redactor()
 
 
 def hash_of(body: bytes) -> str:
@@ -25,7 +28,7 @@ def hash_of(body: bytes) -> str:
 
 
 def put(folder: Path, *bodies: bytes, cache: BodyCache | None = None) -> None:
-    pack = BodyPack(folder, cache or BodyCache())
+    pack = BodyPack(folder, cache or BodyCache(), REDACTOR)
     for body in bodies:
         pack.put_request(body, hash_of(body))
     pack.close()
@@ -64,7 +67,7 @@ def test_bodies_come_back_byte_for_byte(
 ) -> None:
     """Whatever was stored, in whatever order and with whatever was forgotten meanwhile, is read again, in any order."""
     folder = tmp_path_factory.mktemp("run") / "bodies"
-    pack = BodyPack(folder, BodyCache(budget))
+    pack = BodyPack(folder, BodyCache(budget), REDACTOR)
     for body, response in zip(bodies, as_response, strict=False):
         if response:
             growing = pack.new_response()
@@ -97,28 +100,28 @@ def test_a_body_is_stored_once(tmp_path: Path) -> None:
 )
 def test_a_growing_body_is_the_same_however_it_is_cut(body: bytes, cuts: list[int]) -> None:
     """Chunks come as the network cuts them: hash, length and bytes are those of the whole."""
-    growing = GrowingBody(ZstdCompressor())
+    growing = GrowingBody(ZstdCompressor(), REDACTOR)
     ends = sorted({min(cut, len(body)) for cut in cuts} | {len(body)})
     for start, end in zip([0, *ends], ends, strict=False):
         growing.add(body[start:end])
     assert (growing.sha256, growing.length) == (hash_of(body), len(body))
-    assert decompress(growing.frames()) == body
+    assert decompress(growing.kept().stored) == body
     growing.add(b"more")
-    assert decompress(growing.frames()) == body + b"more"
+    assert decompress(growing.kept().stored) == body + b"more"
 
 
 def test_a_long_stream_is_held_compressed() -> None:
     """Many streams are open at a time: one holds little beyond what compression leaves of it."""
-    growing = GrowingBody(ZstdCompressor())
+    growing = GrowingBody(ZstdCompressor(), REDACTOR)
     for _ in range(100_000):
         growing.add(b'data: {"choices":[{"delta":{"content":"word"}}]}\n\n')
-    assert len(growing._latest) < 17 * 1024
-    assert sum(map(len, growing._frames)) < growing.length / 50
+    assert len(growing._masked._latest) < 17 * 1024
+    assert sum(map(len, growing._masked._frames)) < growing.length / 50
 
 
 def test_a_long_response_is_read_in_linear_time(tmp_path: Path) -> None:
     """A response of many frames comes back; decoding them one by one from one buffer would copy it for each."""
-    pack = BodyPack(tmp_path / "bodies", BodyCache())
+    pack = BodyPack(tmp_path / "bodies", BodyCache(), REDACTOR)
     growing = pack.new_response()
     part = random.Random(2).randbytes(2**16)
     for _ in range(512):
@@ -309,7 +312,7 @@ def test_two_writers_that_lean_on_each_others_bodies_make_no_circle(tmp_path: Pa
     """Two processes may store the same two bodies, each the other way round: both are read."""
     one = random.Random(7).randbytes(2000)
     other = one + b"and more"
-    packs = [BodyPack(tmp_path / "bodies", BodyCache()) for _ in range(2)]
+    packs = [BodyPack(tmp_path / "bodies", BodyCache(), REDACTOR) for _ in range(2)]
     packs[0].put_request(one, hash_of(one))
     packs[1].put_request(other, hash_of(other))
     packs[0].put_request(other, hash_of(other))
@@ -332,8 +335,8 @@ def test_a_newer_pack_is_refused(tmp_path: Path) -> None:
     """What a newer version wrote is not misread."""
     put(tmp_path / "bodies", b"x")
     path = tmp_path / "bodies" / PACK_NAME
-    path.write_bytes(path.read_bytes().replace(b'{"tachograph.bodies":1}', b'{"tachograph.bodies":2}'))
-    with pytest.raises(StoreError, match=r"bodies\.pack: written by a newer tachograph \(format 2\)"):
+    path.write_bytes(path.read_bytes().replace(b'{"tachograph.bodies":2}', b'{"tachograph.bodies":3}'))
+    with pytest.raises(StoreError, match=r"bodies\.pack: written by a newer tachograph \(format 3\)"):
         BodyReader(tmp_path / "bodies")
 
 

@@ -257,8 +257,8 @@ def test_a_missing_body_shows(folder: Path) -> None:
 def test_a_pack_of_a_newer_version_is_told(folder: Path) -> None:
     """It cannot be read here, which is not to say that it is whole."""
     path = folder / "bodies" / PACK_NAME
-    path.write_bytes(path.read_bytes().replace(b'bodies":1', b'bodies":2', 1))
-    assert_damaged(verify(folder), r".*written by a newer tachograph \(format 2\).*")
+    path.write_bytes(path.read_bytes().replace(b'bodies":2', b'bodies":3', 1))
+    assert_damaged(verify(folder), r".*written by a newer tachograph \(format 3\).*")
 
 
 def test_bodies_that_were_lost_with_a_word_are_not_missing(store: RunStore, new_request: Callable[..., Any]) -> None:

@@ -1,0 +1,144 @@
+"""Secrets that a stream tells in many events, a few characters in each.
+
+Who reads the events one after the other has the secret, though it stands nowhere in one piece. What each member that carries
+text says in the course of a stream is therefore looked at as one text, whatever the API.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, Final
+
+from ._redaction import Masked, Redactor
+
+__all__ = ["DeltaText"]
+
+_MEMBERS: Final = (
+    b"content",
+    b"text",
+    b"delta",
+    b"arguments",
+    b"partial_json",
+    b"reasoning_content",
+    b"reasoning",
+    b"thinking",
+    b"refusal",
+    b"input",
+)
+_EVENTS: Final = (b"data:", b"event:", b":", b"id:", b"retry:")
+"""How a stream of events begins (WHATWG HTML, section 9.2)."""
+_HELD: Final = 4 * 1024
+"""Bytes of text in which a secret may have begun."""
+_LONGEST_LINE: Final = 64 * 1024
+"""Bytes. What comes in longer lines is not told a few characters at a time."""
+
+
+class DeltaText:
+    """What a stream's events say, as one text for each member."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        """Begin with no events."""
+        self._redactor = redactor
+        self._is_stream: bool | None = None
+        self._found = False
+        self._rest = b""
+        self._texts: dict[int, bytes] = {}
+
+    def add(self, data: bytes) -> None:
+        """Take the next bytes of the stream, as they came."""
+        if self._is_stream is None:
+            self._is_stream = data.lstrip().startswith(_EVENTS)
+        if not self._is_stream or self._found:
+            return
+        lines, _, rest = (self._rest + data).rpartition(b"\n")
+        self._rest = rest if len(rest) < _LONGEST_LINE else b""
+        for member, said in _said(lines).items():
+            text = self._texts.get(member, b"") + said
+            self._found = self._found or bool(self._redactor.find(text))
+            self._texts[member] = text[-_HELD:]
+
+    def masked(self, rest: bytes, whole: Callable[[], bytes]) -> Masked | None:
+        """The stream with such secrets masked; None if there are none.
+
+        Args:
+            rest: bytes that have come since the last `add`, and may yet come again in one.
+            whole: gives the stream, masked as far as its secrets stand in one piece.
+        """
+        is_stream = rest.lstrip().startswith(_EVENTS) if self._is_stream is None else self._is_stream
+        if not is_stream:
+            return None
+        last = _said(self._rest + rest).items()
+        if not self._found and not any(
+            self._redactor.find(self._texts.get(member, b"") + said) for member, said in last
+        ):
+            return None
+        return self._mask_across(whole())
+
+    def _mask_across(self, stream: bytes) -> Masked | None:
+        counts: Counter[str] = Counter()
+        for member in range(len(_MEMBERS)):
+            pieces = [(start, end) for number, start, end in _values(stream) if number == member]
+            found = self._redactor.find(b"".join(stream[start:end] for start, end in pieces))
+            for one in reversed(found):
+                counts[one.kind] += 1
+                stream = _masked_once(stream, pieces, one.start, one.end, b"[masked %b]" % one.kind.encode())
+        return Masked(data=stream, counts=counts) if counts else None
+
+
+def _masked_once(stream: bytes, pieces: list[tuple[int, int]], start: int, end: int, mask: bytes) -> bytes:
+    """A stream with the characters from `start` to `end` of what its pieces say gone, and a mask where they began."""
+    parts = [stream]
+    at = sum(stop - begin for begin, stop in pieces)
+    for begin, stop in reversed(pieces):
+        at -= stop - begin
+        here, there = max(start - at, 0), min(end - at, stop - begin)
+        if here < there:
+            parts[-1:] = [parts[-1][begin + there :], mask if start >= at else b"", parts[-1][: begin + here]]
+    return b"".join(reversed(parts))
+
+
+def _said(stream: bytes) -> dict[int, bytes]:
+    """What each member says, by its number."""
+    said: dict[int, list[bytes]] = {}
+    for member, start, end in _values(stream):
+        said.setdefault(member, []).append(stream[start:end])
+    return {member: b"".join(pieces) for member, pieces in said.items()}
+
+
+def _values(stream: bytes) -> Iterator[tuple[int, int, int]]:
+    """The strings that members carry: number of the member, and where its text begins and ends."""
+    begun: list[tuple[int, int]] = []
+    database, lock = _openings()
+    with lock:
+        database.scan(stream, match_event_handler=lambda member, _, end, *__: begun.append((member, end)))
+    last = 0
+    for member, start in begun:
+        if start < last:
+            continue  # it stands within a text
+        end = stream.find(b'"', start)
+        while end > start and stream[end - 1] == _BACKSLASH and _is_escaped(stream, end):
+            end = stream.find(b'"', end + 1)
+        if end < 0:
+            return
+        yield member, start, end
+        last = end
+
+
+_BACKSLASH: Final = ord("\\")
+
+
+def _is_escaped(stream: bytes, position: int) -> bool:
+    before = stream[max(0, position - 64) : position]
+    return (len(before) - len(before.rstrip(b"\\"))) % 2 == 1
+
+
+@cache
+def _openings() -> tuple[Any, threading.Lock]:
+    import hyperscan  # noqa: PLC0415  it takes a while, and most commands look for nothing
+
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    expressions = [rb'"%b": ?"' % member for member in _MEMBERS]
+    database.compile(expressions=expressions, ids=list(range(len(expressions))), elements=len(expressions), flags=0)
+    database.scratch = hyperscan.Scratch(database)
+    return database, threading.Lock()

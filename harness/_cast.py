@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from io import FileIO
 from pathlib import Path
 
-from ..traces import StoreError
+from ..traces import Redactor, StoreError
+from ._masking import TerminalMask
 
 __all__ = ["Cast"]
 
@@ -15,11 +16,16 @@ __all__ = ["Cast"]
 class Cast:
     """An asciicast v2 file of a terminal's output, on disk up to the last event that came.
 
-    Its times are seconds since it was opened. Bytes that are not UTF-8 are shown as replacement characters.
+    Its times are seconds since it was opened. Bytes that are not UTF-8 are shown as replacement characters. Secrets are
+    masked; the last word is written with what follows it, since it may be the beginning of one.
     """
 
-    def __init__(self, path: Path, columns: int, rows: int, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: Path, columns: int, rows: int, env: Mapping[str, str], redactor: Redactor | None = None
+    ) -> None:
         """Make the file, with the size of the terminal, and TERM and SHELL of `env`, in its first line.
+
+        `redactor` masks the secrets; None: those that look like common ones.
 
         Raises:
             StoreError: It exists already, or cannot be written.
@@ -28,12 +34,14 @@ class Cast:
         self._begin = time.monotonic()
         self._size = 0
         # A character may be split over two reads.
+        redactor = redactor or Redactor()
+        self._mask = TerminalMask(redactor)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         try:
             self._file = FileIO(path, "xb")
         except OSError as error:
             raise StoreError(f"cannot write the terminal's recording {path}: {error.strerror}") from error
-        shown = {name: env[name] for name in ("TERM", "SHELL") if name in env}
+        shown = {name: redactor.mask_text(env[name]) for name in ("TERM", "SHELL") if name in env}
         header = {"version": 2, "width": columns, "height": rows, "timestamp": int(time.time()), "env": shown}
         try:
             self._append(header)
@@ -48,12 +56,12 @@ class Cast:
 
     def write(self, data: bytes) -> None:
         """Add what the terminal showed just now. Raises StoreError; the file then ends with the event before."""
-        self._event(self._decoder.decode(data))
+        self._event(self._decoder.decode(self._mask.feed(data)))
 
     def close(self) -> None:
-        """Add what is left of a character that never came whole, and close the file. Raises StoreError."""
+        """Add what was held back, and what is left of a character that never came whole. Raises StoreError."""
         with self._file:
-            self._event(self._decoder.decode(b"", final=True))
+            self._event(self._decoder.decode(self._mask.flush(), final=True))
 
     def _event(self, text: str) -> None:
         if text:

@@ -116,6 +116,18 @@ def _add_upstream(parser: argparse.ArgumentParser) -> None:
         default="inject",
         help="ask for the token usage of streams whose agent did not (default), or change nothing at all",
     )
+    parser.add_argument(
+        "--bodies",
+        choices=("none", "hash", "full"),
+        default="full",
+        help="what is kept of requests and answers: nothing, hashes and lengths, or all but secrets (default)",
+    )
+    parser.add_argument(
+        "--redact-rules",
+        type=Path,
+        metavar="FILE",
+        help="more of what is to be masked: [[rule]] tables of name and pattern",
+    )
     parser.add_argument("--sync", action="store_true", help="make each call safe against power loss, too")
 
 

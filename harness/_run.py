@@ -134,6 +134,7 @@ async def _run_agent(assignment: Assignment, launch: Launch, endpoint: AgentEndp
                     timeout=assignment.task.timeout,
                 ),
                 cast=recording.folder / "terminal.cast",
+                redactor=recording.redactor,
                 on_end=lambda outcome: _tell_outcome(span, outcome),
             )
         finally:

@@ -17,6 +17,7 @@ from ..traces import InputError
 from ._agent import Agent, command_agent, load_agent
 from ._assignment import Assignment
 from ._loop import run_program
+from ._masking import mask_logs
 from ._run import Phase, RunReport, run_once
 from ._task import load_task, require_tools
 from ._upstream import chosen_upstream, refuse_without_key, settings_from
@@ -71,6 +72,7 @@ async def _run_all(proxy: Proxy, assignments: list[Assignment], options: argpars
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     reports = []
+    mask_logs(proxy.redactor)
     await proxy.start()
     try:
         for assignment in assignments:

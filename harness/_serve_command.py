@@ -13,6 +13,7 @@ import sys
 from ..proxy import Proxy, ProxySettings, RunKeys, listen
 from ..traces import Seal, TachographError, new_run_id
 from ._loop import run_program, stopped
+from ._masking import mask_logs
 from ._upstream import chosen_upstream, settings_from
 
 __all__ = ["key", "serve"]
@@ -39,6 +40,7 @@ def serve(options: argparse.Namespace) -> int:
 
 async def _serve_alone(settings: ProxySettings) -> int:
     proxy = Proxy(settings)
+    mask_logs(proxy.redactor)
     await proxy.start()
     _say_where(settings, proxy.port)
     await stopped()
@@ -119,6 +121,7 @@ async def _serve_shared(
     settings: ProxySettings, listener: socket.socket, report: multiprocessing.connection.Connection
 ) -> None:
     proxy = Proxy(settings, listener)
+    mask_logs(proxy.redactor)
     try:
         await proxy.start()
     except TachographError as error:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from ..traces import LaunchError
+from ..traces import LaunchError, Redactor
 from ._cast import Cast
 from ._processes import Process, end_all, exit_status, find_program, overran, start
 
@@ -66,6 +66,7 @@ async def run_in_terminal(
     command: Command,
     *,
     cast: Path | None,
+    redactor: Redactor | None = None,
     columns: int = 100,
     rows: int = 30,
     on_output: Callable[[bytes], None] | None = None,
@@ -78,6 +79,7 @@ async def run_in_terminal(
     Args:
         command: What to run.
         cast: The asciicast v2 file to write, event by event as they come; it must not exist. None: no recording.
+        redactor: Masks the secrets in the recording; None: those that look like common ones.
         columns: Width of the terminal.
         rows: Height of the terminal.
         on_output: Told the bytes as they come. What it raises ends the command and is raised here.
@@ -90,7 +92,7 @@ async def run_in_terminal(
     program = find_program(command.argv, command.cwd, command.env)
     with ExitStack() as resources:
         master, slave = _open_terminal(resources, columns, rows)
-        recording = resources.enter_context(closing(Cast(cast, columns, rows, command.env))) if cast else None
+        recording = resources.enter_context(closing(Cast(cast, columns, rows, command.env, redactor))) if cast else None
         argv = ("/bin/sh", "-c", _TAKE_TERMINAL, os.ttyname(slave.fileno()), program, *command.argv[1:])
         started_ns, begin = time.time_ns(), time.monotonic_ns()
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..proxy import ProxySettings, UpstreamAddress
-from ..traces import InputError, ProxyError
+from ..traces import InputError, ProxyError, read_rules, secrets_of_environment
 from ._local_model import LocalModel
 
 __all__ = ["chosen_upstream", "refuse_without_key", "settings_from", "upstream_key"]
@@ -77,6 +77,9 @@ def settings_from(options: Namespace, address: UpstreamAddress, **others: Any) -
         # A model on this machine wants no key, and the environment's is none of its business.
         upstream_key=None if options.upstream == LOCAL else upstream_key(options.key_file),
         usage=options.usage,
+        bodies=options.bodies,
+        redact_rules=read_rules(options.redact_rules) if options.redact_rules else (),
+        secrets=tuple(secrets_of_environment(os.environ)),
         sync=options.sync,
         **others,
     )

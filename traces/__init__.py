@@ -11,7 +11,8 @@ from ._known_secrets import secrets_of_environment
 from ._otlp import SpanRecord
 from ._reader import Run, is_live, read_calls, read_run, read_spans
 from ._recording import OpenCall, RunRecording
-from ._redaction import Masked, Redactor
+from ._redaction import Masked, Redactor, masked
+from ._scanner import Found
 from ._scores import Score, append_scores, latest_scores
 from ._seal import Seal, Survey, Verification, survey, verify
 from ._secret_rules import RUN_KEY_PREFIX, Rule
@@ -29,6 +30,7 @@ __all__ = [
     "CallRequest",
     "CallResponse",
     "DecodingError",
+    "Found",
     "GrowingBody",
     "HashedBody",
     "InputError",
@@ -64,6 +66,7 @@ __all__ = [
     "is_call",
     "is_live",
     "latest_scores",
+    "masked",
     "new_run_id",
     "read_calls",
     "read_rules",

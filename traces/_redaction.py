@@ -11,7 +11,7 @@ from ._known_secrets import SHORTEST, is_telling, written_forms
 from ._scanner import Found, Scanner
 from ._secret_rules import RUN_KEY_PREFIX, Rule, common_rules
 
-__all__ = ["Masked", "Redactor"]
+__all__ = ["Masked", "Redactor", "masked"]
 
 _KNOWN: Final = "known-secret"
 _MOST_LEARNT: Final = 64

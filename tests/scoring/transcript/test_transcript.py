@@ -213,7 +213,7 @@ def test_an_encoded_stream_that_was_cut(conversation: "Conversation") -> None:
     [
         ({"keep": False}, "request: its body is not in the run's folder; answer: its body is not in the run's folder"),
         (
-            {"bodies_lost": "disk full"},
+            {"keep": False, "bodies_lost": "disk full"},
             "request: its bodies were not kept: disk full; answer: its bodies were not kept",
         ),
         ({"body": b"hello"}, "request: it is no JSON"),

@@ -6,13 +6,13 @@ text says in the course of a stream is therefore looked at as one text, whatever
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
 from ._redaction import Masked, Redactor
 
-__all__ = ["DeltaText"]
+__all__ = ["DeltaText", "is_stream", "mask_stream"]
 
 _MEMBERS: Final = (
     b"content",
@@ -40,50 +40,44 @@ class DeltaText:
     def __init__(self, redactor: Redactor) -> None:
         """Begin with no events."""
         self._redactor = redactor
-        self._is_stream: bool | None = None
-        self._found = False
         self._rest = b""
         self._texts: dict[int, bytes] = {}
 
-    def add(self, data: bytes) -> None:
-        """Take the next bytes of the stream, as they came."""
-        if self._is_stream is None:
-            self._is_stream = data.lstrip().startswith(_EVENTS)
-        if not self._is_stream or self._found:
-            return
+    def holds_secret(self, data: bytes) -> bool:
+        """Take the next bytes of the stream; whether they hold, or end, a secret."""
         lines, _, rest = (self._rest + data).rpartition(b"\n")
         self._rest = rest if len(rest) < _LONGEST_LINE else b""
-        for member, said in _said(lines).items():
-            text = self._texts.get(member, b"") + said
-            self._found = self._found or bool(self._redactor.find(text))
+        holds = False
+        for member, text in self._continued(lines):
+            holds = holds or bool(self._redactor.find(text))
             self._texts[member] = text[-_HELD:]
+        return holds
 
-    def masked(self, rest: bytes, whole: Callable[[], bytes]) -> Masked | None:
-        """The stream with such secrets masked; None if there are none.
+    def would_hold_secret(self, data: bytes) -> bool:
+        """The same of bytes that may come again, as the beginning of more."""
+        return any(self._redactor.find(text) for _, text in self._continued(self._rest + data))
 
-        Args:
-            rest: bytes that have come since the last `add`, and may yet come again in one.
-            whole: gives the stream, masked as far as its secrets stand in one piece.
-        """
-        is_stream = rest.lstrip().startswith(_EVENTS) if self._is_stream is None else self._is_stream
-        if not is_stream:
-            return None
-        last = _said(self._rest + rest).items()
-        if not self._found and not any(
-            self._redactor.find(self._texts.get(member, b"") + said) for member, said in last
-        ):
-            return None
-        return self._mask_across(whole())
+    def _continued(self, lines: bytes) -> Iterator[tuple[int, bytes]]:
+        for member, said in _said(lines).items():
+            yield member, self._texts.get(member, b"") + said
 
-    def _mask_across(self, stream: bytes) -> Masked | None:
-        counts: Counter[str] = Counter()
-        for member in range(len(_MEMBERS)):
-            pieces = [(start, end) for number, start, end in _values(stream) if number == member]
-            found = self._redactor.find(b"".join(stream[start:end] for start, end in pieces))
-            for one in reversed(found):
-                counts[one.kind] += 1
-                stream = _masked_once(stream, pieces, one.start, one.end, b"[masked %b]" % one.kind.encode())
-        return Masked(data=stream, counts=counts) if counts else None
+
+def is_stream(data: bytes) -> bool:
+    """Whether a body that begins so consists of events."""
+    return data.lstrip().startswith(_EVENTS)
+
+
+def mask_stream(stream: bytes, redactor: Redactor) -> Masked:
+    """A whole stream with its secrets masked, in whatever pieces they stand."""
+    counts: Counter[str] = Counter()
+    for member in range(len(_MEMBERS)):
+        pieces = [(start, end) for number, start, end in _values(stream) if number == member]
+        found = redactor.find(b"".join(stream[start:end] for start, end in pieces))
+        for one in reversed(found):
+            counts[one.kind] += 1
+            stream = _masked_once(stream, pieces, one.start, one.end, b"[masked %b]" % one.kind.encode())
+    rest = redactor.mask(stream)
+    return Masked(data=rest.data, counts=counts + Counter(rest.counts))
 
 
 def _masked_once(stream: bytes, pieces: list[tuple[int, int]], start: int, end: int, mask: bytes) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ._decoding import BodyDecoder, DecodingError
-from ._delta_text import DeltaText
+from ._delta_text import DeltaText, is_stream, mask_stream
 from ._redaction import Redactor, masked
 from ._scanner import Found
 
@@ -26,6 +26,8 @@ _HELD_BACK: Final = 4 * 1024
 """Bytes that may hold the beginning of a secret whose rest has not come: longer than any that is no whole match by then."""
 _LONGEST: Final = 64 * 1024
 """Bytes of one secret. What is longer is masked in parts."""
+_LONGEST_STREAM: Final = 64 * 2**20
+"""Bytes of a stream that holds secrets; a longer one is not kept."""
 _NEAR: Final = 256
 
 
@@ -52,11 +54,14 @@ def compress(compressor: zstd.ZstdCompressor, data: bytes | bytearray) -> bytes:
     return compressor.compress(data, zstd.ZstdCompressor.FLUSH_FRAME)
 
 
-def decompress(frames: bytes) -> bytes:
-    """The content of frames. Raises ZstdError or EOFError."""
+def decompress(frames: bytes, limit: int = -1) -> bytes:
+    """The content of frames. Raises ZstdError or EOFError; ValueError if it has more bytes than `limit`."""
     # Not zstd.decompress: for each frame it copies all that follow.
     with zstd.ZstdFile(io.BytesIO(frames)) as file:
-        return file.read()
+        content = file.read(limit)
+        if limit >= 0 and file.read(1):
+            raise ValueError(f"a stream of more than {limit} bytes")
+        return content
 
 
 class HashedBody:
@@ -160,19 +165,22 @@ class _Frames:
         self._frames.append(compress(self._compressor, data))
 
     def stored(self, latest: bytes | bytearray | None = None) -> bytes:
+        """All of it, with `latest` in the place of the latest bytes if it is given."""
         rest = self._latest if latest is None else latest
         return b"".join((*self._frames, *([compress(self._compressor, rest)] if rest or not self._frames else [])))
 
 
 class _MaskedFrames(_Frames):
-    """The same with secrets masked."""
+    """The same with secrets masked. Of a stream of events that holds some, all is masked at its end: the events share them."""
 
     def __init__(self, compressor: zstd.ZstdCompressor, redactor: Redactor) -> None:
         super().__init__(compressor)
         self._redactor = redactor
         self._counts: Counter[str] = Counter()
-        self._deltas = DeltaText(redactor)
         self._enough = _FRAME
+        self._deltas: DeltaText | None = None
+        self._is_tainted = False
+        """It is a stream of events, and holds a secret."""
 
     def add(self, piece: bytes) -> None:
         self._latest += piece
@@ -181,29 +189,45 @@ class _MaskedFrames(_Frames):
 
     def _take(self) -> None:
         data = bytes(self._latest)
-        found = self._redactor.find(data)
+        if not self._frames and is_stream(data):
+            self._deltas = DeltaText(self._redactor)
+        found = [] if self._is_tainted else self._redactor.find(data)
         cut = _cut(data, found)
         if not cut:
             self._enough = len(data) + _FRAME
             return
         self._enough = _FRAME
-        self._deltas.add(data[:cut])
-        done = masked(data[:cut], [one for one in found if one.start < cut])
-        self._counts.update(done.counts)
-        self._compress(done.data)
+        if self._deltas is not None:
+            self._is_tainted = self._is_tainted or bool(found) or self._deltas.holds_secret(data[:cut])
+            self._compress(data[:cut])
+        else:
+            done = masked(data[:cut], [one for one in found if one.start < cut])
+            self._counts.update(done.counts)
+            self._compress(done.data)
         self._latest = bytearray(data[cut:])
 
     def kept(self) -> KeptBody:
-        rest = self._redactor.mask(bytes(self._latest))
-        counts = self._counts + Counter(rest.counts)
-        stored = self.stored(rest.data)
-        told = self._deltas.masked(bytes(self._latest), lambda: decompress(stored))
-        if told is not None:
-            counts += Counter(told.counts)
-            stored = compress(self._compressor, told.data)
-        # Hashed only here: of nearly all bodies the true bytes are kept.
-        sha256 = hashlib.sha256(decompress(stored)).hexdigest() if counts else None
-        return KeptBody(stored=stored, masked=counts, sha256=sha256)
+        rest = bytes(self._latest)
+        if self._deltas is not None or (not self._frames and is_stream(rest)):
+            return self._kept_stream(rest)
+        last = self._redactor.mask(rest)
+        stored, counts = self.stored(last.data), self._counts + Counter(last.counts)
+        return KeptBody(stored=stored, masked=counts, sha256=_hash_of(stored) if counts else None)
+
+    def _kept_stream(self, rest: bytes) -> KeptBody:
+        deltas = self._deltas or DeltaText(self._redactor)
+        stored = self.stored(rest)
+        if not (self._is_tainted or self._redactor.find(rest) or deltas.would_hold_secret(rest)):
+            return KeptBody(stored=stored, masked={}, sha256=None)
+        done = mask_stream(decompress(stored, _LONGEST_STREAM), self._redactor)
+        sha256 = hashlib.sha256(done.data).hexdigest() if done.counts else None
+        return KeptBody(stored=compress(self._compressor, done.data), masked=done.counts, sha256=sha256)
+
+
+def _hash_of(frames: bytes) -> str:
+    # Only here: of nearly all bodies the true bytes are kept.
+    with zstd.ZstdFile(io.BytesIO(frames)) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _cut(data: bytes, found: Sequence[Found]) -> int:

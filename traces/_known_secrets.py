@@ -68,16 +68,17 @@ def written_forms(secret: str) -> Iterator[bytes]:
         pieces[-2:] = ["".join(pieces[-2:])]
     for piece in pieces:
         yield b"".join(map(_escaped_or_not, piece))
-    raw = secret.encode("utf-8", "surrogateescape")
+    raw = _bytes_of(secret)
     for start in range(0, len(raw), _PIECE):
         yield from in_base64(raw[start : start + _PIECE])
 
 
 def _escaped_or_not(character: str) -> bytes:
-    raw = character.encode("utf-8", "surrogateescape")
+    raw = _bytes_of(character)
     plain = b"".join(b"\\x%02x" % byte for byte in raw)
-    if character in _LETTERS:
-        return rb"(?:%b|\\{1,7}%b)" % (plain, _LETTERS[character].encode())
+    if character < " ":
+        letter = _LETTERS.get(character, "").encode()
+        return rb"(?:%b|\\{1,7}%b|%%%b)" % (plain, letter or b"u00" + _hex(raw), _hex(raw))
     if character == "\\":
         return rb"\\{1,8}"
     if character in "\"'":
@@ -88,6 +89,14 @@ def _escaped_or_not(character: str) -> bytes:
     in_json = b"".join(rb"\\{1,7}u" + _hex(units[at : at + 2]) for at in range(0, len(units), 2))
     in_url = b"".join(b"%" + _hex(bytes([byte])) for byte in raw)
     return b"(?:%b|%b|%b)" % (plain, in_json, in_url)
+
+
+def _bytes_of(text: str) -> bytes:
+    """As the text came from the wire or the environment; half a character as JSON may have it."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
 
 
 def _hex(data: bytes) -> bytes:

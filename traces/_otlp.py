@@ -207,6 +207,8 @@ def _without_texts(encoded: dict[str, Any]) -> dict[str, Any]:
         for attribute in encoded["attributes"]
         if attribute["key"] in _PLAIN or not {"stringValue", "arrayValue", "kvlistValue"} & attribute["value"].keys()
     ]
+    if any(attribute["key"] == names.BODIES_LOST for attribute in encoded["attributes"]):
+        plain.append({"key": names.BODIES_LOST, "value": {"stringValue": "they could not be searched for secrets"}})
     status = {key: value for key, value in encoded.get("status", {}).items() if key != "message"}
     left = {key: value for key, value in encoded.items() if key not in ("name", "status", "events", "attributes")}
     return {

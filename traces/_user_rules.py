@@ -46,12 +46,12 @@ def _users_rule(where: str, given: Any) -> Rule:
         raise InputError(f"{where}: the pattern of {name} must be text")
     try:
         compiled = re.compile(pattern.encode())
+        if compiled.search(b""):
+            raise InputError(f"{where}: the pattern of {name} matches nothing at all, and so everywhere")
         rule = Rule(kind=name, pattern=compiled, group=min(1, compiled.groups), hint=pattern.encode())
         Scanner([rule])
     except re.error as error:
         raise InputError(f"{where}: the pattern of {name} is no regular expression: {error}") from error
     except RuleError as error:
         raise InputError(f"{where}: the pattern of {name} cannot be looked for by Hyperscan: {error}") from error
-    if rule.pattern.search(b""):
-        raise InputError(f"{where}: the pattern of {name} matches nothing at all, and so everywhere")
     return rule

@@ -160,7 +160,7 @@ def _add_verify(commands: _Commands) -> None:
 
 
 def _add_body(commands: _Commands) -> None:
-    body = commands.add_parser("body", help="a recorded body, byte for byte")
+    body = commands.add_parser("body", help="a recorded body, byte for byte but for secrets")
     _add_which_run(body)
     body.add_argument("hash", help="its sha256, or the beginning of it")
     body.set_defaults(command=_show_commands.body)

@@ -89,7 +89,7 @@ async def _drive(
     await run_setup(assignment.task, launch.workdir, env)
     with origin_of(assignment.task, place) as origin:
         prepare_home(assignment.agent, launch)
-        seen = Snapshots(endpoint.recording.folder)
+        seen = Snapshots(endpoint.recording.folder, endpoint.recording.redactor)
         folders = {"changes": launch.workdir, "home_changes": launch.home, "temporary_changes": launch.temporary}
         await seen.before(folders)
         watch("agent", endpoint)

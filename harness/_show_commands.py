@@ -138,14 +138,18 @@ def verify(options: argparse.Namespace) -> int:
 
 
 def body(options: argparse.Namespace) -> int:
-    """Write a recorded body to standard output."""
+    """Write a recorded body to standard output; what is masked in it is said on standard error."""
     folder = find_run(options.store, options.run)
     bodies = traces.BodyReader(folder / "bodies")
     found = [digest for digest in bodies if digest.startswith(options.hash.lower())]
     if len(found) != 1:
         what = "no body" if not found else f"{len(found)} bodies"
         raise InputError(f"{folder}: {what} with a hash that begins with {options.hash}; `calls --json` shows them")
-    sys.stdout.buffer.write(bodies.get(found[0]))
+    content, about = bodies.get(found[0]), bodies.masked(found[0])
+    if about is not None:
+        counts = ", ".join(f"{count} {kind}" for kind, count in about.counts.items())
+        print(f"tachograph: secrets are masked in this body: {counts}", file=sys.stderr)
+    sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
     return 0
 

@@ -4,6 +4,7 @@ Who reads the events one after the other has the secret, though it stands nowher
 text says in the course of a stream is therefore looked at as one text, whatever the API.
 """
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ _MEMBERS: Final = (
     b"refusal",
     b"input",
 )
+_TEXT: Final = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+"""What stands between the quotes of a string in JSON."""
 _EVENTS: Final = (b"data:", b"event:", b":", b"id:", b"retry:")
 """How a stream of events begins (WHATWG HTML, section 9.2)."""
 _HELD: Final = 4 * 1024
@@ -110,21 +113,12 @@ def _values(stream: bytes) -> Iterator[tuple[int, int, int]]:
     for member, start in begun:
         if start < last:
             continue  # it stands within a text
-        end = stream.find(b'"', start)
-        while end > start and stream[end - 1] == _BACKSLASH and _is_escaped(stream, end):
-            end = stream.find(b'"', end + 1)
-        if end < 0:
-            return
+        match = _TEXT.match(stream, start)
+        end = match.end() if match else start
+        if stream[end : end + 1] != b'"':
+            return  # it was cut off
         yield member, start, end
         last = end
-
-
-_BACKSLASH: Final = ord("\\")
-
-
-def _is_escaped(stream: bytes, position: int) -> bool:
-    before = stream[max(0, position - 64) : position]
-    return (len(before) - len(before.rstrip(b"\\"))) % 2 == 1
 
 
 @cache

@@ -83,6 +83,16 @@ class Redactor:
         """A text with its secrets masked."""
         return masked(data, self.find(data))
 
+    def mask_in_place(self, data: bytes) -> bytes:
+        """A text with its secrets masked and its length kept: `[masked KIND]***`, or as much of that as there is room for."""
+        found = self.find(data)
+        if not found:
+            return data
+        changed = bytearray(data)
+        for start, end, kind in found:
+            changed[start:end] = (b"[masked %b]" % kind.encode()).ljust(end - start, b"*")[: end - start]
+        return bytes(changed)
+
     def mask_text(self, text: str) -> str:
         """The same for text; a lone surrogate is kept as it is."""
         raw = text.encode("utf-8", "surrogatepass")

@@ -1,25 +1,33 @@
 """Gathering contents into blocks."""
 
+import logging
 from collections.abc import Callable
 from typing import Final
 
-from ._contents import Block
+from ._contents import Block, NotKept
 
-__all__ = ["BLOCK", "Keeper", "Store"]
+__all__ = ["BLOCK", "Keeper", "Mask", "Store"]
 
 BLOCK: Final = 2**20
 """Bytes of a block, but for a single content that is larger."""
+
+_logger = logging.getLogger("tachograph.workdir")
 
 Store = Callable[[memoryview], tuple[int, int]]
 """Stores a block: its offset in what is stored, and its bytes there."""
 
 
+Mask = Callable[[bytes], bytes]
+"""Masks the secrets in a content; gives as many bytes as it gets."""
+
+
 class Keeper:
     """One buffer, into which contents are read, and from which they go to the store a block at a time."""
 
-    def __init__(self, store: Store) -> None:
-        """Begin empty."""
+    def __init__(self, store: Store, mask: Mask | None = None) -> None:
+        """Begin empty; `mask` is applied to each content that is kept."""
         self._store = store
+        self._mask = mask
         self._buffer = bytearray(BLOCK)
         self._view = memoryview(self._buffer)
         self._used = 0
@@ -45,7 +53,14 @@ class Keeper:
         return self._buffer.find(0, self._used, self._used + size) >= 0
 
     def keep(self, size: int) -> int:
-        """Keep the first `size` bytes of what was written last; gives their place."""
+        """Keep the first `size` bytes of what was written last; gives their place, or `NotKept.UNREAD`."""
+        if self._mask is not None:
+            content = self._view[self._used : self._used + size]
+            try:
+                content[:] = self._mask(bytes(content))
+            except Exception:  # whatever it is, no secret may slip through
+                _logger.exception("a file could not be searched for secrets: its content is not kept")
+                return NotKept.UNREAD
         place = self.total
         self._used += size
         return place

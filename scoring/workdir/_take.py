@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 from ...traces import InputError
 from ._contents import Contents
 from ._file import FileStore, map_file, nameless_file, new_file, write_manifest
-from ._keeping import Keeper
+from ._keeping import Keeper, Mask
 from ._limits import Limits
 from ._reading import FileReader
 from ._snapshot import Snapshot
@@ -27,6 +27,7 @@ def snapshot(
     paranoid: bool = False,
     file: Path | None = None,
     limits: Limits = _LIMITS,
+    mask: Mask | None = None,
 ) -> Snapshot:
     """Look at every entry below a folder, and keep the contents of its text files.
 
@@ -42,6 +43,7 @@ def snapshot(
         file: where the snapshot is written, as `write_snapshot` would. None: contents lie in a file without a name, which
             goes with the snapshot.
         limits: how far to look and what to keep.
+        mask: masks the secrets in contents that are kept, without changing their length; hashes are those of the true bytes.
 
     Raises:
         InputError: there is no such folder, it cannot be opened, or the file would lie in it.
@@ -56,7 +58,7 @@ def snapshot(
         raise InputError(f"{name}: no snapshot can be taken: {error.strerror}") from error
 
     def take(out: BinaryIO) -> Snapshot:
-        keeper = Keeper(FileStore(out, file or Path(tempfile.gettempdir()), compress=False))
+        keeper = Keeper(FileStore(out, file or Path(tempfile.gettempdir()), compress=False), mask)
         walk = Walk(FileReader(limits, keeper), limits, previous, paranoid=paranoid)
         started_ns = time.time_ns()
         walk.run(folder)

@@ -114,6 +114,7 @@ def write_manifest(snapshot: Snapshot, out: BinaryIO) -> None:
         "targets": dict(snapshot.targets),
         "errors": dict(snapshot.errors),
         "counted": dict(snapshot.counted),
+        "masked": dict(snapshot.masked),
         "blocks": [(block.size, block.stored) for block in snapshot.contents.blocks],
         "columns": [len(column) for column in columns],
     }
@@ -179,6 +180,7 @@ def _snapshot(manifest: bytes, store: mmap.mmap) -> Snapshot:
         targets=about["targets"],
         errors=about["errors"],
         counted=about["counted"],
+        masked=about.get("masked", {}),
         contents=Contents(_little_endian(array("q", places)), _blocks(about["blocks"]), store),
     )
 

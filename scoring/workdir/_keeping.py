@@ -1,5 +1,6 @@
 """Gathering contents into blocks."""
 
+import hashlib
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -33,6 +34,8 @@ class Keeper:
         self._used = 0
         self._stored = 0
         self.blocks: list[Block] = []
+        self.masked: dict[int, str] = {}
+        """Hex sha256 of each content in which secrets are masked, by its place."""
 
     @property
     def total(self) -> int:
@@ -57,13 +60,20 @@ class Keeper:
         if self._mask is not None:
             content = self._view[self._used : self._used + size]
             try:
-                content[:] = self._mask(bytes(content))
+                self._mask_content(content, self._mask)
             except Exception:  # whatever it is, no secret may slip through
                 _logger.exception("a file could not be searched for secrets: its content is not kept")
                 return NotKept.UNREAD
         place = self.total
         self._used += size
         return place
+
+    def _mask_content(self, content: memoryview, mask: Mask) -> None:
+        plain = bytes(content)
+        masked = mask(plain)
+        if masked != plain:
+            content[:] = masked
+            self.masked[self.total] = hashlib.sha256(masked).hexdigest()
 
     def flush(self) -> None:
         """Store what is in the buffer."""

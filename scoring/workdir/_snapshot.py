@@ -36,6 +36,8 @@ class Snapshot(Mapping[str, Entry]):
     counted: Mapping[str, int] = field(repr=False)
     """How many files lie in git's stores of objects, by the path of the store. They are not entries."""
     contents: Contents = field(repr=False, compare=False)
+    masked: Mapping[str, str] = field(repr=False, compare=False, default_factory=dict)
+    """Of files in whose contents secrets are masked: hex sha256 of what is kept, by path. Of others see the entry."""
     previous: "Snapshot | None" = field(repr=False, compare=False, default=None)
     """The snapshot that keeps the contents of what did not change since, or None."""
     index: Mapping[str, int] = field(init=False, repr=False, compare=False)
@@ -81,6 +83,12 @@ class Snapshot(Mapping[str, Entry]):
             return False
         return any(parent.as_posix() in self.errors for parent in PurePosixPath(path).parents)
 
+    def masked_hash(self, path: str) -> str | None:
+        """Hex sha256 of what is kept of a file in which secrets are masked; None for any other."""
+        if self.contents.places[self.index[path]] == Contents.AS_BEFORE and self.previous is not None:
+            return self.previous.masked_hash(path)
+        return self.masked.get(path)
+
     def content(self, path: str) -> bytes | NotKept:
         """The content of a file, or why it is not at hand.
 
@@ -99,6 +107,7 @@ class Snapshot(Mapping[str, Entry]):
         except ValueError as error:
             raise StoreError(f"snapshot of {self.root}: the content of {path!r} is damaged: {error}") from error
         digest = self.hashes_of(position)
-        if digest == NO_HASH or sha256(content).digest() != digest:
+        found = sha256(content)
+        if digest == NO_HASH or (found.digest() != digest and found.hexdigest() != self.masked.get(path)):
             raise StoreError(f"snapshot of {self.root}: the content of {path!r} is damaged: it has another hash")
         return content

@@ -73,6 +73,11 @@ def snapshot(
             errors=walk.errors,
             counted=walk.counted,
             contents=Contents(walk.places, keeper.blocks, map_file(out)),
+            masked={
+                path: keeper.masked[place]
+                for path, place in zip(walk.paths, walk.places, strict=True)
+                if place in keeper.masked
+            },
             previous=previous,
         )
 

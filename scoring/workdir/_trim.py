@@ -34,6 +34,7 @@ def write_snapshot(
         StoreError: the file cannot be written, or a content is damaged.
     """
     places: list[int] = []
+    masked: dict[str, str] = {}
     spare = unchanged_bytes
     with new_file(file) as out:
         keeper = Keeper(FileStore(out, file, compress=True))
@@ -49,8 +50,10 @@ def write_snapshot(
                 else:
                     place = NotKept.UNCHANGED
             places.append(place)
+            if place >= 0 and (digest := snapshot.masked_hash(path)) is not None:
+                masked[path] = digest
         keeper.flush()
-        write_manifest(replace(snapshot, contents=Contents(places, keeper.blocks, b"")), out)
+        write_manifest(replace(snapshot, contents=Contents(places, keeper.blocks, b""), masked=masked), out)
 
 
 def _is_needed(snapshot: Snapshot, position: int, others: Sequence[Snapshot]) -> bool:

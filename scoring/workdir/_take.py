@@ -63,6 +63,7 @@ def snapshot(
         started_ns = time.time_ns()
         walk.run(folder)
         keeper.flush()
+        placed = zip(walk.paths, walk.places, strict=True)
         return Snapshot(
             root=name,
             started_ns=started_ns,
@@ -73,11 +74,7 @@ def snapshot(
             errors=walk.errors,
             counted=walk.counted,
             contents=Contents(walk.places, keeper.blocks, map_file(out)),
-            masked={
-                path: keeper.masked[place]
-                for path, place in zip(walk.paths, walk.places, strict=True)
-                if place in keeper.masked
-            },
+            masked={path: keeper.masked[place] for path, place in placed if place in keeper.masked},
             previous=previous,
         )
 

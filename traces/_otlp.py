@@ -6,7 +6,6 @@ takes whatever a Collector writes: many resources, scopes and spans in a line.
 """
 
 import base64
-import logging
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,8 +19,8 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, format_span_id, format_trace_id
 from opentelemetry.util.types import Attributes
 
-from . import _names as names
 from ._redaction import Redactor
+from ._span_masking import masked_span
 
 __all__ = [
     "LINE_LIMIT",
@@ -44,23 +43,6 @@ _LONGEST_MESSAGE: Final = 8 * 1024
 _MAX_INT: Final = 2**63
 _REMOTE_PARENT_KNOWN: Final = 0x100
 _REMOTE_PARENT: Final = 0x200
-_PLAIN: Final = frozenset(
-    {
-        names.SPAN_KIND,
-        names.RUN_ID,
-        names.CALL_OUTCOME,
-        names.USAGE_SOURCE,
-        names.REQUEST_HASH,
-        names.REQUEST_BODY_HASH,
-        names.REQUEST_SENT_HASH,
-        names.RESPONSE_BODY_HASH,
-        names.RESPONSE_DELIVERED_HASH,
-        names.BODIES_MASKED,
-    }
-)
-"""Attributes whose text nobody else has a say in."""
-
-_logger = logging.getLogger("tachograph.spans")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +158,7 @@ def _fitting(encoded: dict[str, Any], redactor: Redactor | None) -> bytes:
     except orjson.JSONEncodeError:  # a lone surrogate somewhere: rare, so that it is not looked for in each text
         encoded = _clean(encoded)
         data = orjson.dumps(encoded)
-    if redactor is not None and (masked := _masked(encoded, data, redactor)) is not encoded:
+    if redactor is not None and (masked := masked_span(encoded, data, redactor)) is not encoded:
         encoded = masked
         data = orjson.dumps(encoded)
     while len(data) > SPAN_LIMIT and encoded["attributes"]:
@@ -186,38 +168,6 @@ def _fitting(encoded: dict[str, Any], redactor: Redactor | None) -> bytes:
         encoded["attributes"] = attributes
         data = orjson.dumps(encoded)
     return data
-
-
-def _masked(encoded: dict[str, Any], data: bytes, redactor: Redactor) -> dict[str, Any]:
-    """The span with its secrets masked; itself if there are none."""
-    try:
-        if not redactor.find(data):
-            return encoded
-        masked: dict[str, Any] = redactor.mask_values(encoded)
-    except Exception:  # the call must be recorded (law 2), and no secret of it (law 4)
-        _logger.exception("a span could not be searched for secrets: its texts are left out")
-        return _without_texts(encoded)
-    return masked
-
-
-def _without_texts(encoded: dict[str, Any]) -> dict[str, Any]:
-    """The span without what others said, but for hashes and words of this project's."""
-    plain = [
-        attribute
-        for attribute in encoded["attributes"]
-        if attribute["key"] in _PLAIN or not {"stringValue", "arrayValue", "kvlistValue"} & attribute["value"].keys()
-    ]
-    if any(attribute["key"] == names.BODIES_LOST for attribute in encoded["attributes"]):
-        plain.append({"key": names.BODIES_LOST, "value": {"stringValue": "they could not be searched for secrets"}})
-    status = {key: value for key, value in encoded.get("status", {}).items() if key != "message"}
-    left = {key: value for key, value in encoded.items() if key not in ("name", "status", "events", "attributes")}
-    return {
-        **left,
-        "name": "[masked]",
-        **({"status": status} if status else {}),
-        "droppedAttributesCount": len(encoded["attributes"]) - len(plain),
-        "attributes": plain,
-    }
 
 
 def _encode_link(link: Link) -> dict[str, Any]:

@@ -169,14 +169,14 @@ def amendment_attributes(amendment: Amendment) -> dict[str, Any]:
 
 
 def hash_pairs(hashes: Mapping[str, str]) -> tuple[str, ...]:
-    """Bodies in which secrets are masked, as an attribute that every tool takes: `TRUE:KEPT` for each."""
-    return tuple(f"{true}:{kept}" for true, kept in hashes.items())
+    """Bodies in which secrets are masked, as an attribute that every tool takes: `TRUE=KEPT` for each."""
+    return tuple(f"{true}={kept}" for true, kept in hashes.items())
 
 
 def masked_bodies(attributes: Mapping[str, Any]) -> dict[str, str]:
     """The bodies in which secrets are masked, as a span's attributes tell of them: hash of what is kept, by true hash."""
     pairs = attributes.get(names.BODIES_MASKED) or ()
-    return dict(pair.split(":", 1) for pair in pairs if isinstance(pair, str) and ":" in pair)
+    return dict(pair.split("=", 1) for pair in pairs if isinstance(pair, str) and "=" in pair)
 
 
 def _members(source: object, members: Mapping[str, str]) -> dict[str, Any]:

@@ -60,10 +60,7 @@ def test_no_secret_is_shown(parts: list[str], cuts: list[int]) -> None:
     out = b"".join(mask.feed(data[start:end]) for start, end in zip([0, *ends], ends, strict=False)) + mask.flush()
     for secret in (KNOWN, GITHUB, *LINES, KNOWN[9:], GITHUB[12:]):
         assert secret.encode() not in out
-    if (
-        not {KNOWN, GITHUB, LINES[0], KNOWN[9:]} & {part for part in parts for part in (part,)}
-        and b"[masked" not in out
-    ):
+    if b"[masked" not in out:
         assert out == data
 
 
@@ -86,11 +83,8 @@ def test_lines_are_shown_at_once() -> None:
 def test_logs_are_masked() -> None:
     """A message and its traceback are told without their secrets."""
     formatter = MaskingFormatter(logging.Formatter("%(message)s"), REDACTOR)
-    try:
-        raise ValueError(f"not {KNOWN}")
-    except ValueError as error:
-        info = (ValueError, error, error.__traceback__)
-    record = logging.LogRecord("x", logging.ERROR, __file__, 1, "key %s", (GITHUB,), info)
+    error = ValueError(f"not {KNOWN}")
+    record = logging.LogRecord("x", logging.ERROR, __file__, 1, "key %s", (GITHUB,), (ValueError, error, None))
     text = formatter.format(record)
     assert "key [masked github-token]" in text
     assert "ValueError: not [masked known-secret]" in text

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.trace import SpanContext
 
 if sys.version_info >= (3, 14):
     from compression.zstd import ZstdCompressor
@@ -20,9 +21,11 @@ else:
     from backports.zstd import ZstdCompressor
 
 from tachograph.traces import GrowingBody, InputError, Redactor, read_rules, secrets_of_environment
+from tachograph.traces import _names as names
 from tachograph.traces._bodies import BodyCache, BodyPack
 from tachograph.traces._body_reader import BodyReader
 from tachograph.traces._kept_body import decompress
+from tachograph.traces._otlp import encode_moment
 
 WORD = string.ascii_letters + string.digits
 
@@ -269,6 +272,22 @@ def test_secrets_of_the_environment() -> None:
     assert found[:2] == ["x9-abc" * 3, "hunter2-and-0-more"]
     assert PEM.split("\n")[1] in found
     assert not {"abc1", "not-needed", "/home/me/.ssh/id_rsa", "qwertz-99-abcdef", "service_account"} & set(found)
+
+
+def test_hashes_in_spans_are_never_masked() -> None:
+    """A hash may look like a token, as any word of 64 characters may; what is bound by it must be found."""
+    digest = "0" * 56 + "12345678"
+    attributes = {
+        names.REQUEST_BODY_HASH: digest,
+        names.BODIES_MASKED: (f"{digest}:{digest}",),
+        "said": COMMON["npm-token"],
+    }
+    parent = SpanContext(1, 2, is_remote=False)
+    span = json.loads(encode_moment("call.start", parent, attributes, 0, Redactor([digest])))
+    values = {attribute["key"]: attribute["value"] for attribute in span["attributes"]}
+    assert values[names.REQUEST_BODY_HASH] == {"stringValue": digest}
+    assert values[names.BODIES_MASKED] == {"arrayValue": {"values": [{"stringValue": f"{digest}:{digest}"}]}}
+    assert values["said"] == {"stringValue": "[masked npm-token]"}
 
 
 def test_what_is_learnt_is_masked_from_then_on() -> None:

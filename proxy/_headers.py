@@ -10,6 +10,8 @@ __all__ = [
     "Head",
     "fields_of",
     "forwarded",
+    "forwarded_upgrade",
+    "offers_websocket",
     "presented_key",
     "recorded_head",
     "recorded_query",
@@ -42,6 +44,8 @@ _HOP_BY_HOP: Final = frozenset(
     }
 )
 """RFC 9110, section 7.6.1, and `Expect`, which is answered here."""
+_UPGRADE: Final = frozenset({b"connection", b"upgrade"})
+_BODY_HEADERS: Final = frozenset({"content-length", "transfer-encoding"})
 _PLAIN_CONNECTION: Final = frozenset({b"close", b"keep-alive"})
 _AUTHORIZATION: Final = b"authorization"
 _KEY_HEADERS: Final = ("authorization", "x-api-key", "api-key")
@@ -83,6 +87,18 @@ def forwarded(head: Head, dropped: frozenset[bytes] = frozenset()) -> list[tuple
     if not named <= _PLAIN_CONNECTION:
         passing = [line for line in passing if line[0].lower() not in named]
     return passing
+
+
+def offers_websocket(method: str, version: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request offers to go on as a WebSocket (RFC 6455, section 4.1)."""
+    offered = {name.strip() for name in headers.get("upgrade", "").lower().split(",")}
+    return method == "GET" and version == "1.1" and "websocket" in offered and not _BODY_HEADERS & headers.keys()
+
+
+def forwarded_upgrade(head: Head, dropped: frozenset[bytes] = frozenset()) -> list[tuple[bytes, bytes]]:
+    """As `forwarded`, with the two headers that offer an upgrade, or take it, as they came."""
+    not_passing = (_HOP_BY_HOP - _UPGRADE) | dropped
+    return [line for line in head if line[0].lower() not in not_passing]
 
 
 def presented_key(headers: Mapping[str, str]) -> str | None:

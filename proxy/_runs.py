@@ -81,6 +81,8 @@ class OpenRun:
 
     def ended(self, call: Call) -> None:
         """Take note of how a call ended."""
+        if call.only_carries_calls:
+            return
         self.tally.add(call.usage)
         status = call.response.status if call.response else None
         failed = call.outcome != "completed" or (status or 0) >= _FIRST_FAILURE

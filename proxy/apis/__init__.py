@@ -6,6 +6,7 @@ from typing import Final
 from ._answer import Answer, AnswerReader, Api, Question, TokenCounts
 from ._chat_completions import CHAT_COMPLETIONS
 from ._injection import UsageRemover, ask_for_usage
+from ._socket import message_api_of, message_as_event, question_in
 from ._sse import EventSplitter, event_data, event_type
 
 __all__ = [
@@ -21,6 +22,9 @@ __all__ = [
     "ask_for_usage",
     "event_data",
     "event_type",
+    "message_api_of",
+    "message_as_event",
+    "question_in",
 ]
 
 _APIS: Final[Mapping[tuple[str, str], Api]] = {("POST", "/chat/completions"): CHAT_COMPLETIONS}

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export TACHOGRAPH_BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-agents check benchmark benchmark-scoring clean
+.PHONY: demo test test-slow test-lowest fuzz test-agents check benchmark benchmark-scoring clean
 
 demo: $(VENV)/.installed $(VENV)/.local-model
 	$(VENV)/bin/python examples/demo.py
@@ -13,6 +13,17 @@ test: $(VENV)/.installed $(VENV)/.local-model
 
 test-slow: $(VENV)/.installed $(VENV)/.local-model
 	$(VENV)/bin/python -m pytest -m slow -s
+
+EXAMPLES ?= 100000
+fuzz: $(VENV)/.installed
+	TACHOGRAPH_FUZZ_EXAMPLES=$(EXAMPLES) $(VENV)/bin/python -m pytest tests/fuzz
+
+# The oldest versions that pyproject.toml allows of what is named there.
+test-lowest:
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install --quiet uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest --resolution lowest-direct --editable '.[test]'
+	TACHOGRAPH_BIN=.venv-lowest/bin scripts/test
 
 test-agents: $(VENV)/.installed .venv-aider/.installed
 	$(VENV)/bin/python -m pytest -m agents
@@ -44,4 +55,4 @@ $(VENV)/.local-model: $(VENV)/.installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-aider build demo-runs
+	rm -rf $(VENV) .venv-lowest .venv-aider build demo-runs

@@ -23,6 +23,7 @@ _LONGEST_HEAD: Final = 1024 * 1024
 """Bytes. Room for agents' beta lists and trace headers; a head without end is refused."""
 _IDLE_LIMIT: Final = 3600.0
 """Seconds that a connection is kept: longer than an agent thinks between two calls."""
+_VERSIONS: Final = frozenset({"1.0", "1.1"})
 _PIPELINED: Final = 16
 """Requests that may wait behind one that is being answered, before no more are read."""
 
@@ -159,13 +160,16 @@ class AgentConnection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         if self._request is not None:
             return
+        version = self._parser.get_http_version()
+        if version not in _VERSIONS:
+            raise ValueError(f"HTTP/{version}")
         head = tuple(self._lines)
         headers = fields_of(head)
         self._request = AgentRequest(
             connection=self,
             method=self._parser.get_method().decode(),
             target=self._target.decode("utf-8", "surrogateescape"),
-            version=self._parser.get_http_version(),
+            version=version,
             keep_alive=self._parser.should_keep_alive(),
             head=head,
             headers=headers,

@@ -31,6 +31,8 @@ __all__ = ["Handler"]
 
 _NOT_FOR_THE_UPSTREAM: Final = frozenset({b"host", RUN_HEADER.encode()})
 _FIRST_ERROR: Final = 400
+_TUNNEL: Final = "CONNECT"
+"""Asks a proxy for a way to any host: there is none but to the upstream."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,7 +66,7 @@ class Handler:
 
     async def __call__(self, request: AgentRequest) -> None:
         """Answer one request."""
-        target = split_target(request.target)
+        target = split_target(request.target) if request.method != _TUNNEL else None
         if target is None:
             return send_error(request, 404, "not_found", "tachograph serves /v1/… and /r/RUN/v1/…")
         try:
@@ -143,7 +145,9 @@ class Handler:
             provider=incoming.api.provider if incoming.api else None,
             model=question.model,
             streamed=question.streamed,
-            session_id=session_of(request.headers),
+            session_id=session_of(request.headers) or question.conversation_id,
+            previous_response_id=question.previous_response_id,
+            unread=question.unread,
             body_hash=hashlib.sha256(body).hexdigest(),
             bytes=len(body),
             sent_body_hash=None if asking is None else hashlib.sha256(asking).hexdigest(),
@@ -181,6 +185,6 @@ def _question(api: Api | None, request: AgentRequest) -> Question:
         return Question()
     try:
         body = BodyDecoder(request.headers.get("content-encoding", "")).feed(request.body or b"")
-    except DecodingError:
-        body = b""
+    except DecodingError as error:
+        return Question(unread=str(error))
     return api.read_question(body)

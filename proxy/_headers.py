@@ -47,6 +47,9 @@ _HOP_BY_HOP: Final = frozenset(
 _UPGRADE: Final = frozenset({b"connection", b"upgrade"})
 _BODY_HEADERS: Final = frozenset({"content-length", "transfer-encoding"})
 _PLAIN_CONNECTION: Final = frozenset({b"close", b"keep-alive"})
+_FOR_ALL: Final = frozenset({b"content-encoding", b"content-length", b"content-type", b"host"})
+"""What says how a body is to be read is nobody's own (RFC 9110, section 7.6.1): without its length a body that somebody called
+hop-by-hop would be taken for the next request."""
 _AUTHORIZATION: Final = b"authorization"
 _KEY_HEADERS: Final = ("authorization", "x-api-key", "api-key")
 _KEY_NAMES: Final = frozenset(name.encode() for name in _KEY_HEADERS)
@@ -84,15 +87,16 @@ def forwarded(head: Head, dropped: frozenset[bytes] = frozenset()) -> list[tuple
             passing.append(line)
         elif key == b"connection":
             named.update(line[1].lower().replace(b" ", b"").split(b","))
+    named -= _FOR_ALL
     if not named <= _PLAIN_CONNECTION:
         passing = [line for line in passing if line[0].lower() not in named]
     return passing
 
 
 def offers_websocket(method: str, version: str, headers: Mapping[str, str]) -> bool:
-    """Whether a request offers to go on as a WebSocket (RFC 6455, section 4.1)."""
-    offered = {name.strip() for name in headers.get("upgrade", "").lower().split(",")}
-    return method == "GET" and version == "1.1" and "websocket" in offered and not _BODY_HEADERS & headers.keys()
+    """Whether a request offers to go on as a WebSocket, and as nothing else (RFC 6455, section 4.1)."""
+    only_websocket = headers.get("upgrade", "").lower() == "websocket"
+    return only_websocket and method == "GET" and version == "1.1" and not _BODY_HEADERS & headers.keys()
 
 
 def forwarded_upgrade(head: Head, dropped: frozenset[bytes] = frozenset()) -> list[tuple[bytes, bytes]]:

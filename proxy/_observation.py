@@ -254,6 +254,9 @@ class Observation:
             model=answer.model,
             id=answer.response_id,
             upstream_request_id=self._request_id,
+            refused=answer.refused,
+            service_tier=answer.service_tier,
+            system_fingerprint=answer.system_fingerprint,
             finish_reasons=(*answer.finish_reasons, "error") if cut_short else answer.finish_reasons,
             tool_calls=answer.tool_calls,
             body_hash=self.body.sha256,
@@ -281,6 +284,8 @@ class Observation:
             return "the calls made through it tell theirs"
         if self._api is None:
             return "an API that is not read"
+        if not self._api.uses_tokens:
+            return "an API that makes no model work"
         if self._unreadable:
             return self._unreadable
         if self._status is None:

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
-import orjson
-
 from ._agent_connection import AgentRequest
 from ._headers import Head
+from .apis import api_of, openai_error
 
 __all__ = ["Response", "send_error"]
 
@@ -83,13 +82,13 @@ class Response:
 
 
 def send_error(request: AgentRequest, status: int, code: str, message: str) -> None:
-    """Answer with an error in the shape of OpenAI's, so that every client can show it.
+    """Answer with an error in the shape of the API that was asked, so that its clients can show it; else in OpenAI's.
 
     Raises:
         ConnectionResetError: the agent has hung up.
     """
-    error = {"message": message, "type": "tachograph_error", "param": None, "code": code}
-    body = orjson.dumps({"error": error})
+    api = api_of(request.method, request.target.partition("?")[0])
+    body = (api.error_body if api else openai_error)(status, code, message)
     headers = ((b"Content-Type", b"application/json; charset=utf-8"), (b"Content-Length", b"%d" % len(body)))
     response = Response(request, status, HTTPStatus(status).phrase.encode(), headers)
     response.send_head()

@@ -4,7 +4,9 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Final
+from urllib.parse import unquote
 
 from ..traces import Call, InputError, RunRecording, RunStore, Seal, Usage
 from ._group_commit import GroupCommit
@@ -14,6 +16,7 @@ from ._keys import PREFIX, RunKeys
 __all__ = ["OpenRun", "OpenRuns", "Tally", "Target", "WrongKeyError", "split_target"]
 
 _TARGET: Final = re.compile(r"(?:/r/(?P<run>[^/?#]*))?(?P<path>/v1(?:/[^?#]*)?)(?:\?(?P<query>[^#]*))?")
+_SEPARATOR: Final = re.compile(r"[/\\]")
 _REMEMBERED_FAILURES: Final = 256
 _FIRST_FAILURE: Final = 400
 
@@ -38,11 +41,20 @@ class Target:
 
 
 def split_target(raw: str) -> Target | None:
-    """The parts of a request's target, `/v1/…` or `/r/RUN/v1/…`; None for any other."""
+    """The parts of a request's target, `/v1/…` or `/r/RUN/v1/…`; None for any other, and for one that climbs out by `..`."""
     match = _TARGET.fullmatch(raw)
-    if match is None:
+    if match is None or _climbs(match["path"]):
         return None
     return Target(match["run"], match["path"], match["query"])
+
+
+def _climbs(path: str) -> bool:
+    """Whether a server could take a path for one outside `/v1`, where the key has no business."""
+    if "." not in path and "%" not in path:
+        return False
+    parts = _SEPARATOR.split(unquote(path).removeprefix("/v1/"))
+    depths = accumulate(-1 if part == ".." else part not in ("", ".") for part in parts)
+    return min(depths) < 0
 
 
 @dataclass(slots=True)

@@ -43,6 +43,8 @@ class TunnelCalls:
             tunnel_id=tunnel.span_id,
             model=question.model,
             streamed=True,
+            session_id=tunnel.observation.request.session_id or question.conversation_id,
+            previous_response_id=question.previous_response_id,
             body_hash=hashlib.sha256(content).hexdigest(),
             bytes=len(content),
             head="",

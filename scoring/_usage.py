@@ -15,8 +15,13 @@ __all__ = ["CallTokens", "Standing", "is_foreign", "read_usage"]
 Standing = Literal["told", "half_told", "contradictory", "estimated", "absent", "refused"]
 """`told`: input and output. `half_told`: one of them. `contradictory`: numbers that cannot all be right, none of which counts.
 `estimated`: somebody's guess, which does not count either. `absent`: none. `refused`: none, and none to tell, since the request
-never reached a model: the upstream could not be reached, or answered that it does not take it (4xx)."""
+never reached a model: the upstream could not be reached, answered that it does not take it (4xx), or was asked for what it
+knows without one."""
 
+_WITHOUT_MODEL: Final = frozenset({"count_tokens", "models"})
+"""APIs that make no model work."""
+_WITHOUT_OUTPUT: Final = frozenset({"embeddings"})
+"""APIs whose input tokens are all that there are."""
 _MEMBERS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens", "reasoning_tokens")
 
 
@@ -63,6 +68,8 @@ def read_usage(call: Call) -> CallTokens:
     if problem := _contradiction(usage):
         return CallTokens(standing="contradictory", reason=problem)
     told = usage.input_tokens is not None, usage.output_tokens is not None
+    if call.request.api in _WITHOUT_OUTPUT and told[0]:
+        told = True, True
     if not any(told) or usage.source == "absent":
         return _untold(call)
     estimated = usage.source == "estimated"
@@ -84,6 +91,8 @@ def is_foreign(call: Call) -> bool:
 
 
 def _untold(call: Call) -> CallTokens:
+    if call.request.api in _WITHOUT_MODEL:
+        return CallTokens(standing="refused", reason="an API that makes no model work")
     status = call.response.status if call.response else None
     if status is not None and 400 <= status <= 499:  # noqa: PLR2004 - RFC 9110, 15.5: the request was refused
         return CallTokens(standing="refused", reason=f"refused with HTTP {status}")

@@ -128,13 +128,17 @@ class CallRequest:
     model: str | None
     streamed: bool
     session_id: str | None
-    """The agent's own session id, if it sent one."""
+    """The agent's own session id, if it sent one in its head; else the conversation that the body names, if any."""
+    previous_response_id: str | None = None
+    """The answer that this request goes on from, where the provider keeps them."""
     body_hash: str | None
     """Of the body that the agent sent."""
     bytes: int | None
     sent_body_hash: str | None
     """Of the body that the upstream got, if it is another one; else None."""
     sent_bytes: int | None
+    unread: str | None = None
+    """Why the body was not read, if it was not: a coding that is not known, damage, an expansion beyond all bounds."""
     head: str | None = field(repr=False)
     """Header lines as they came, `Name: value`, CRLF between them, keys masked; None in records of other tools."""
 
@@ -149,7 +153,10 @@ class CallResponse:
     upstream_request_id: str | None
     """From the response's head."""
     finish_reasons: tuple[str, ...]
-    """One for each choice that told one; `error` at the end for a stream that broke."""
+    """One for each choice that told one, in the provider's own words; `error` at the end for a stream that broke.
+
+    Responses have no word of that kind: recorded is why one is incomplete, else its status, such as `completed`.
+    """
     tool_calls: tuple[ToolCall, ...]
     body_hash: str | None
     """Of the body that the upstream sent."""
@@ -157,6 +164,12 @@ class CallResponse:
     delivered_body_hash: str | None
     """Of the body that was handed to the agent, if it is another one; else None."""
     delivered_bytes: int | None
+    refused: bool = False
+    """The answer says of itself that it is a refusal: by a `refusal` part, or by its finish reason."""
+    service_tier: str | None = None
+    """How the provider says that it served the request, such as `default`, `priority` or `batch`."""
+    system_fingerprint: str | None = None
+    """Of what the provider ran the model on, in its own words."""
     head: str | None = field(repr=False)
     """As the request's."""
 

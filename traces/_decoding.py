@@ -16,6 +16,8 @@ __all__ = ["BodyDecoder", "DecodingError"]
 
 EXPANSION_LIMIT: Final = 256 * 2**20
 """A body is not read beyond this many decoded bytes: a small one may hide a huge one."""
+_PIECE: Final = 64 * 1024
+"""Bytes of a body of several frames that are looked at together: what follows a frame is copied once for each."""
 _ZLIB_OR_GZIP: Final = 32 + zlib.MAX_WBITS
 
 
@@ -45,13 +47,16 @@ class _Frames:
         self._decompressor = new()
 
     def __call__(self, data: bytes, limit: int, /) -> bytes:
-        decoded = b""
-        while data and len(decoded) < limit:
-            if self._decompressor.eof:
-                self._decompressor = self._new()
-            decoded += self._decompressor.decompress(data, limit - len(decoded))
-            data = self._decompressor.unused_data
-        return decoded
+        decoded, left = [], limit
+        for start in range(0, len(data), _PIECE):
+            piece = data[start : start + _PIECE]
+            while piece and left:
+                if self._decompressor.eof:
+                    self._decompressor = self._new()
+                decoded.append(self._decompressor.decompress(piece, left))
+                left -= len(decoded[-1])
+                piece = self._decompressor.unused_data
+        return b"".join(decoded)
 
 
 class _Deflate:

@@ -1,7 +1,8 @@
 """The names of all attributes and spans, in one place.
 
-`gen_ai.*` and `openai.*` are those of OpenTelemetry semantic conventions 1.41.1, the last set published; the strings stand
-here because the package that carries them promises nothing about that part. What has no convention is under `tachograph.`.
+`gen_ai.*` and `openai.*` are those of OpenTelemetry semantic conventions 1.41.1, the last set published, and
+`gen_ai.request.previous_response.id` of the set in the making that follows it; the strings stand here because the package
+that carries them promises nothing about that part. What has no convention is under `tachograph.`.
 """
 
 from typing import Final
@@ -48,6 +49,7 @@ AGENT_NAME: Final = "gen_ai.agent.name"
 AGENT_VERSION: Final = "gen_ai.agent.version"
 REQUEST_MODEL: Final = "gen_ai.request.model"
 REQUEST_STREAM: Final = "gen_ai.request.stream"
+REQUEST_PREVIOUS_RESPONSE: Final = "gen_ai.request.previous_response.id"
 RESPONSE_MODEL: Final = "gen_ai.response.model"
 RESPONSE_ID: Final = "gen_ai.response.id"
 FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
@@ -58,6 +60,8 @@ CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
 CACHE_CREATION_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
 REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
 OPENAI_API: Final = "openai.api.type"
+OPENAI_SERVICE_TIER: Final = "openai.response.service_tier"
+OPENAI_FINGERPRINT: Final = "openai.response.system_fingerprint"
 
 OPENINFERENCE_PROJECT: Final = "openinference.project.name"
 OPENINFERENCE_KIND: Final = "openinference.span.kind"
@@ -83,11 +87,15 @@ REQUEST_BYTES: Final = "tachograph.request.bytes"
 REQUEST_SENT_HASH: Final = "tachograph.request.sent_body_hash"
 REQUEST_SENT_BYTES: Final = "tachograph.request.sent_bytes"
 REQUEST_HEAD: Final = "tachograph.request.head"
+REQUEST_UNREAD: Final = "tachograph.request.unread"
 RESPONSE_BODY_HASH: Final = "tachograph.response.body_hash"
 RESPONSE_BYTES: Final = "tachograph.response.bytes"
 RESPONSE_DELIVERED_HASH: Final = "tachograph.response.delivered_body_hash"
 RESPONSE_DELIVERED_BYTES: Final = "tachograph.response.delivered_bytes"
 RESPONSE_HEAD: Final = "tachograph.response.head"
+RESPONSE_REFUSED: Final = "tachograph.response.refused"
+RESPONSE_SERVICE_TIER: Final = "tachograph.response.service_tier"
+"""Where the provider is not OpenAI, whose attribute is above."""
 UPSTREAM_REQUEST_ID: Final = "tachograph.response.request_id"
 BODIES_LOST: Final = "tachograph.bodies.lost"
 

@@ -24,8 +24,17 @@ _WEBSOCKET: Final = "websocket"
 _LONGEST_JSON: Final = 128 * 1024
 """A list of headers or tool calls that takes more bytes is cut at an item: a line has a limit."""
 _MODEL_OPERATIONS: Final = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
-_OPERATIONS: Final = {"chat_completions": "chat"}
-"""`gen_ai.operation.name` by API."""
+_OPERATIONS: Final[Mapping[str, str]] = {
+    "chat_completions": "chat",
+    "responses": "chat",
+    "messages": "chat",
+    "completions": "text_completion",
+    "embeddings": "embeddings",
+}
+"""`gen_ai.operation.name` by API. What makes no model work (`count_tokens`, `models`) is no such operation."""
+_OPENAI_APIS: Final = frozenset({"chat_completions", "responses"})
+"""The values that `openai.api.type` has."""
+_OPENAI: Final = "openai"
 
 _CALL: Final[Mapping[str, str]] = {
     names.RUN_ID: "run_id",
@@ -49,16 +58,19 @@ _REQUEST: Final[Mapping[str, str]] = {
     names.PROVIDER: "provider",
     names.REQUEST_MODEL: "model",
     names.CONVERSATION_ID: "session_id",
+    names.REQUEST_PREVIOUS_RESPONSE: "previous_response_id",
     names.REQUEST_BODY_HASH: "body_hash",
     names.REQUEST_BYTES: "bytes",
     names.REQUEST_SENT_HASH: "sent_body_hash",
     names.REQUEST_SENT_BYTES: "sent_bytes",
+    names.REQUEST_UNREAD: "unread",
     names.REQUEST_HEAD: "head",
 }
 _RESPONSE: Final[Mapping[str, str]] = {
     names.HTTP_STATUS: "status",
     names.RESPONSE_MODEL: "model",
     names.RESPONSE_ID: "id",
+    names.OPENAI_FINGERPRINT: "system_fingerprint",
     names.UPSTREAM_REQUEST_ID: "upstream_request_id",
     names.RESPONSE_BODY_HASH: "body_hash",
     names.RESPONSE_BYTES: "bytes",
@@ -108,17 +120,19 @@ _AMENDMENT: Final[Mapping[str, str]] = {
 
 
 def span_name(request: CallRequest) -> str:
-    """The span's name as the conventions want it, such as `chat gpt-4o`; method and path for an API not known here."""
-    if request.api is None:
+    """The span's name as the conventions want it, such as `chat gpt-4o`; method and path where there is no such operation."""
+    operation = _OPERATIONS.get(request.api or "")
+    if operation is None:
         return f"{request.method} {request.path}"
-    return f"{_OPERATIONS[request.api]} {request.model}" if request.model else _OPERATIONS[request.api]
+    return f"{operation} {request.model}" if request.model else operation
 
 
 def request_attributes(request: CallRequest) -> dict[str, Any]:
     """The attributes of what was asked. What is None has none, here and below."""
     attributes = _members(request, _REQUEST)
-    if request.api is not None:
-        attributes[names.OPERATION] = _OPERATIONS[request.api]
+    if (operation := _OPERATIONS.get(request.api or "")) is not None:
+        attributes[names.OPERATION] = operation
+    if request.api in _OPENAI_APIS:
         attributes[names.OPENAI_API] = request.api
     if request.streamed:
         attributes[names.REQUEST_STREAM] = True
@@ -142,6 +156,11 @@ def call_attributes(call: Call) -> dict[str, Any]:
         attributes.update(_members(response, _RESPONSE))
         if response.finish_reasons:
             attributes[names.FINISH_REASONS] = response.finish_reasons
+        if response.refused:
+            attributes[names.RESPONSE_REFUSED] = True
+        if response.service_tier is not None:
+            is_openai = call.request.provider == _OPENAI
+            attributes[names.OPENAI_SERVICE_TIER if is_openai else names.RESPONSE_SERVICE_TIER] = response.service_tier
         if response.tool_calls:
             attributes[names.TOOL_CALLS] = _json_list(response.tool_calls)
     if call.tunnel is not None:
@@ -238,6 +257,8 @@ def _response(attributes: Mapping[str, Any]) -> CallResponse | None:
     return CallResponse(
         **own,
         finish_reasons=(reasons,) if isinstance(reasons, str) else tuple(reasons),
+        refused=attributes.get(names.RESPONSE_REFUSED, False),
+        service_tier=attributes.get(names.OPENAI_SERVICE_TIER, attributes.get(names.RESPONSE_SERVICE_TIER)),
         tool_calls=tuple(ToolCall(**item) for item in _parsed_list(attributes.get(names.TOOL_CALLS))),
     )
 

@@ -19,6 +19,12 @@ class Question:
     """The request's JSON; None if it is none."""
     wants_usage_asked_for: bool = False
     """It is a stream whose usage the upstream will not tell unless it is asked to."""
+    previous_response_id: str | None = None
+    """The answer that it goes on from, which the provider keeps."""
+    conversation_id: str | None = None
+    """The conversation that it belongs to, which the provider keeps."""
+    unread: str | None = None
+    """Why its body was not read, if it was not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +47,14 @@ class Answer:
     response_id: str | None = None
     model: str | None = None
     finish_reasons: tuple[str, ...] = ()
-    """One for each choice that told one, by the choice's index."""
+    """One for each choice that told one, by the choice's index, in the provider's own words."""
     tool_calls: tuple[ToolCall, ...] = ()
     tokens: TokenCounts | None = None
     """None if it told no usage."""
+    refused: bool = False
+    """It says of itself that it is a refusal: by a part of that kind, or by why it ended."""
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
     error_type: str | None = None
     message: str | None = field(default=None, repr=False)
 
@@ -73,11 +83,15 @@ class Api:
 
     name: str
     """As calls are recorded, such as `chat_completions`."""
-    provider: str
-    """Who defined it: `gen_ai.provider.name` of the conventions."""
+    provider: str | None
+    """Who defined it: `gen_ai.provider.name` of the conventions; None if that cannot be told from a request."""
     read_question: Callable[[bytes], Question]
     """What a request's body, decoded, asks for. It never raises."""
     stream_reader: Callable[[], AnswerReader]
     """A new reader for an answer of events."""
     whole_reader: Callable[[], AnswerReader]
     """A new reader for an answer of one JSON object."""
+    error_body: Callable[[int, str, str], bytes]
+    """An error of the proxy's own in this API's shape, JSON: from HTTP status, code and message."""
+    uses_tokens: bool = True
+    """A request makes a model work. If not, there is no usage to be told."""

@@ -6,7 +6,7 @@ Lines end in LF, CRLF or CR, and in nothing else: U+2028 inside JSON ends none, 
 import re
 from typing import Final
 
-__all__ = ["EventSplitter", "event_data", "event_type"]
+__all__ = ["EventSplitter", "event_data", "event_type", "leading_type"]
 
 _BLANK_LINE: Final = re.compile(rb"\n(?:\r?\n|\r(?=[^\n]))|\r\n(?:\r?\n|\r(?=[^\n]))|\r\r\n?")
 """After LF or CRLF a CR at the end of what has come is half a CRLF: its other half must not begin the next event.
@@ -14,7 +14,9 @@ _BLANK_LINE: Final = re.compile(rb"\n(?:\r?\n|\r(?=[^\n]))|\r\n(?:\r?\n|\r(?=[^\
 `\\r?` in the place of the first two branches would be four times as slow.
 """
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_LINE_END_BYTES: Final = b"\r\n"
 _LONGEST_LINE_ENDS: Final = 4
+_LEADING_TYPE: Final = re.compile(rb"event: ?([\w.]+)[\r\n]")
 
 
 class EventSplitter:
@@ -40,8 +42,9 @@ class EventSplitter:
         return events
 
     def begun(self, longest: int) -> bytes:
-        """The event that has begun and is not complete; empty if it is longer than this."""
-        return bytes(self._buffer) if len(self._buffer) <= longest else b""
+        """The event that has begun and is not complete; empty if it is longer than this and in the middle of a line."""
+        buffer = self._buffer
+        return bytes(buffer) if len(buffer) <= longest or buffer[-1] in _LINE_END_BYTES else b""
 
     def flush(self) -> bytes:
         """The rest, at the end of the stream."""
@@ -61,7 +64,15 @@ def event_type(event: bytes) -> bytes:
     return b"".join(_values(event, b"event")[-1:])
 
 
+def leading_type(event: bytes) -> bytes:
+    """The type of an event that says it in its first line, as most servers do; empty for any other. Costs next to nothing."""
+    found = _LEADING_TYPE.match(event)
+    return found[1] if found else b""
+
+
 def _values(event: bytes, field: bytes) -> list[bytes]:
     size = len(field)
-    lines = [line for line in _LINE_END.split(event) if line.startswith(field) and line[size : size + 1] in (b":", b"")]
+    # A search for three line ends takes ten times as long as one for the usual one.
+    lines = _LINE_END.split(event) if b"\r" in event else event.split(b"\n")
+    lines = [line for line in lines if line.startswith(field) and line[size : size + 1] in (b":", b"")]
     return [line[size + 1 :].removeprefix(b" ") for line in lines]

@@ -16,9 +16,9 @@ import uvloop
 from tachograph.proxy import Proxy, ProxySettings, UpstreamAddress
 from tachograph.traces import Call, read_calls
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a test gives up waiting for something that must come at once."""
-PROMPTLY = 5.0
+PROMPTLY = 15.0
 """The same where milliseconds are what is expected."""
 LIMIT = 64 * 2**20
 HOP_BY_HOP = {
@@ -42,11 +42,14 @@ Step = bytes | float | asyncio.Event | Literal["close", "reset", "wait for close
 Rule = Callable[["Message"], Iterable[Step]]
 
 
+_ON_BOTH_LOOPS = {"test_endings.py", "test_proxy.py", "test_tunnel_end.py"}
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The proxy is served on uvloop. How connections end hangs on the loop: that is tried on asyncio's own, too."""
+    """The proxy is served on uvloop. How connections behave hangs on the loop: that is tried on asyncio's own, too."""
     both = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
-    return both if item.path.name == "test_endings.py" else {"uvloop": uvloop.new_event_loop}
+    return both if item.path.name in _ON_BOTH_LOOPS else {"uvloop": uvloop.new_event_loop}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

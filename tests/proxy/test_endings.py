@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.proxy.conftest import Upstream, Wire
 
 ASKED = {"model": "m", "stream": True, "stream_options": {"include_usage": True}}
-PROMPTLY = 5.0
+PROMPTLY = 8.0
 """Seconds, on a loaded machine; what must come at once comes in milliseconds."""
 
 

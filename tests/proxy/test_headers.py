@@ -45,6 +45,16 @@ def test_headers_that_connection_names_are_hop_by_hop() -> None:
     assert forwarded(head, frozenset({b"host"})) == [(b"X-Three", b"3")]
 
 
+def test_what_frames_a_body_is_for_all() -> None:
+    """A sender that calls the length of its body hop-by-hop would have its body taken for the next request."""
+    head: Head = (
+        (b"Connection", b"content-length, Content-Type"),
+        (b"Content-Length", b"5"),
+        (b"Content-Type", b"a/b"),
+    )
+    assert forwarded(head) == list(head[1:])
+
+
 def test_what_is_not_utf_8_does_not_raise() -> None:
     """Bytes of a header are any bytes."""
     head: Head = ((b"X-Name", b"caf\xe9"), (b"X-\xff", b"v"))

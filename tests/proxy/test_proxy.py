@@ -171,7 +171,7 @@ async def test_calls_to_apis_that_are_not_read_are_recorded(wire: "Wire", upstre
     """Every path under /v1 is a call: with its bytes, times and status, and without made-up counts."""
     upstream.answer(upstream.whole(b'{"usage":{"input_tokens":1}}'))
     agent = await wire.agent()
-    assert (await agent.post({"model": "m", "stream": True}, path="/v1/embeddings")).status == 200
+    assert (await agent.post({"model": "m", "stream": True}, path="/v1/rerank")).status == 200
     assert upstream.received[-1].json() == {"model": "m", "stream": True}
     (call,) = wire.calls()
     assert (call.request.api, call.usage.source, call.usage.reason) == (None, "absent", "an API that is not read")

@@ -312,6 +312,14 @@ def test_run_keys(tmp_path: Path) -> None:
         ("/x/v1/y", None),
         ("/r/a/b/v1/x", None),
         ("http://host/v1/x", None),
+        ("/v1/a/../b", (None, "/v1/a/../b", None)),
+        ("/v1/../b", None),
+        ("/v1/a/../../b", None),
+        ("/v1/%2e%2E/b", None),
+        ("/v1/..%2Fb", None),
+        ("/v1/..%5cb", None),
+        ("/r/a/v1/../b", None),
+        ("/v1/a...b", (None, "/v1/a...b", None)),
     ],
 )
 def test_targets(raw: str, expected: tuple[Any, ...] | None) -> None:

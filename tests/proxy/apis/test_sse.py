@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tachograph.proxy.apis import EventSplitter, event_data, event_type
+from tachograph.proxy.apis import EventSplitter, event_data, event_type, leading_type
 
 ends = st.sampled_from([b"\n", b"\r\n", b"\r"])
 # Characters that other notions of a line end at: U+0085, U+2028, vertical tab, form feed, file separator.
@@ -132,3 +132,32 @@ def test_a_large_event_in_many_pieces_is_not_searched_again_and_again() -> None:
     for _ in range(2**16):
         assert splitter.feed(piece) == []
     assert len(splitter.feed(b"\n\n")[0]) == 2**22 + 2
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_what_has_begun_and_ended_its_line(end: bytes) -> None:
+    """However long it is: an agent that reads lines has it."""
+    splitter = EventSplitter()
+    splitter.feed(b"event: a" + end + b"data: " + b"x" * 100)
+    assert splitter.begun(64) == b""
+    splitter.feed(end)
+    assert splitter.begun(64) == b"event: a" + end + b"data: " + b"x" * 100 + end
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        (b"event: a.b_c\ndata: {}\n\n", b"a.b_c"),
+        (b"event:a\r\n\r\n", b"a"),
+        (b"event: a\r\r", b"a"),
+        (b"event: a", b""),
+        (b"data: {}\nevent: a\n\n", b""),
+        (b": x\n\n", b""),
+        (b"event: a b\n\n", b""),
+        (b"", b""),
+    ],
+)
+def test_the_type_in_the_first_line(event: bytes, kind: bytes) -> None:
+    """Where it stands there whole it is that of the event; where it does not the event has to be read."""
+    assert leading_type(event) == kind
+    assert kind in (b"", event_type(event))

@@ -254,7 +254,9 @@ def _request() -> CallRequest:
 
 
 def _answered(sequence: int | None, start_ns: int) -> Call:
-    texts = dict.fromkeys(("model", "id", "upstream_request_id", "body_hash", "delivered_body_hash", "head"))
+    texts: dict[str, Any] = dict.fromkeys(
+        ("model", "id", "upstream_request_id", "body_hash", "delivered_body_hash", "head")
+    )
     response = CallResponse(status=200, finish_reasons=(), tool_calls=(), bytes=0, delivered_bytes=0, **texts)
     return Call(
         run_id="the-run", span_id="", sequence=sequence, attempt=1, outcome="completed", error_type=None, message=None,

@@ -26,6 +26,7 @@ _NAMES = {
     "error": "error.type",
     "attempt": "tachograph.call.attempt",
     "discarded": "tachograph.call.discarded",
+    "api": "tachograph.call.api",
 }
 
 
@@ -143,6 +144,19 @@ def test_refused_requests_leave_the_sum_exact() -> None:
     assert found.details["model_calls"] == 2
     assert found.details["retried"] == {"calls": 1, "tokens": 12}
     assert found.details["failed"] == {"calls": 1, "tokens": None}
+
+
+@pytest.mark.parametrize("api", ["count_tokens", "models"])
+def test_calls_that_make_no_model_work_leave_the_sum_exact(api: str) -> None:
+    """An agent that lists models or counts tokens beforehand used none by that."""
+    found = tokens(record(call(1, input=10, output=5), call(2, api=api, source="absent", status=200)))
+    assert (found.value, found.status) == (15, "measured")
+
+
+def test_embeddings_have_no_output() -> None:
+    """Their input tokens are all that there are."""
+    found = tokens(record(call(1, input=10, output=5), call(2, api="embeddings", input=8)))
+    assert (found.value, found.status) == (23, "measured")
 
 
 def test_server_errors_leave_a_lower_bound() -> None:

@@ -1,5 +1,6 @@
 """Which headers pass, which are exchanged, and which are masked in the record."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_plus
@@ -64,6 +65,9 @@ _SECRET: Final = frozenset(
         b"set-cookie",
     }
 )
+_PROTOCOL_KEY: Final = b"openai-insecure-api-key."
+"""What a key begins with that is offered as a subprotocol of a WebSocket, since browsers can set no header there."""
+_PROTOCOL_KEY_VALUE: Final = re.compile(re.escape(_PROTOCOL_KEY) + rb"[^\s,]+")
 _SECRET_QUERY: Final = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token", "sig", "signature"})
 
 
@@ -149,9 +153,11 @@ def _credentials(value: str) -> str:
 
 def recorded_head(head: Head) -> str:
     """A head for the record: its lines, the values of headers that carry secrets masked, cut where it gets too long."""
-    lines = [name + (_MASKED if name.lower() in _SECRET else b": " + value) for name, value in head]
+    lines = b"\r\n".join(name + (_MASKED if name.lower() in _SECRET else b": " + value) for name, value in head)
+    if _PROTOCOL_KEY in lines:
+        lines = _PROTOCOL_KEY_VALUE.sub(_PROTOCOL_KEY + MASK.encode(), lines)
     # What is not UTF-8 has no place in JSON as it is.
-    return b"\r\n".join(lines)[:_LONGEST_HEAD].decode("utf-8", "backslashreplace")
+    return lines[:_LONGEST_HEAD].decode("utf-8", "backslashreplace")
 
 
 def recorded_query(query: str | None) -> str | None:

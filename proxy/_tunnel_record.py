@@ -18,7 +18,6 @@ _logger = logging.getLogger("tachograph.proxy")
 
 _LEFT_BY: Final[Mapping[Sender, Outcome]] = {"agent": "client_disconnected", "upstream": "upstream_cut"}
 """How what was open ended, by who went."""
-_CLOSED: Final = "the WebSocket was closed before the end of the answer"
 
 
 @dataclass(slots=True)
@@ -117,16 +116,17 @@ class TunnelRecord:
         self._sent[sender].has_closed = True
         if self._closed_by is None:
             self._closed_by, self._close = sender, close_of(content)
-        self._leave(sender, "completed")
+        left_by = self._leave(sender, "completed")
         if sender == "upstream" and self._calls is not None:
-            self._calls.end("upstream_cut", _CLOSED)
+            self._calls.end(_LEFT_BY[left_by], f"the {left_by} closed the WebSocket before the end of the answer")
         if all(direction.has_closed for direction in self._sent.values()):
             self._end()
 
-    def _leave(self, sender: Sender, outcome: Outcome) -> None:
-        """Take note of who ends the tunnel; what comes after that does not change how it ended."""
+    def _leave(self, sender: Sender, outcome: Outcome) -> Sender:
+        """Take note of who ends the tunnel, the first who does: what comes after that does not change how it ended."""
         if self._left_by is None:
             self._left_by, self._outcome = sender, outcome
+        return self._left_by
 
     def passed(self, sender: Sender) -> None:
         """Take note that bytes have been handed to the other side's connection."""

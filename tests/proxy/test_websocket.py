@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Close, Frame, Opcode
@@ -62,6 +62,7 @@ def meant(sent: Sequence[Sent]) -> list[tuple[str, bytes]]:
     return found
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sent=messages, masked=st.booleans(), deflate=st.booleans(), context=st.booleans(), seed=st.integers())
 def test_any_messages_in_any_pieces(
     sent: Sequence[Sent], seed: int, *, masked: bool, deflate: bool, context: bool

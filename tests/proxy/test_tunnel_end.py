@@ -371,7 +371,7 @@ async def test_who_reads_slowly_makes_the_other_wait(wire: "Wire", direction: st
         await agent.send(OFFER)
         await asyncio.wait_for(agent.reader.readuntil(b"\r\n\r\n"), PROMPTLY)
         if direction == "down":
-            transport.pause_reading()
+            transport.pause_reading()  # type: ignore[attr-defined]
         async with asyncio.TaskGroup() as writing:
             if direction == "up":
                 writing.create_task(write(agent.writer))
@@ -384,7 +384,7 @@ async def test_who_reads_slowly_makes_the_other_wait(wire: "Wire", direction: st
             if direction == "up":
                 may_read.set()
             else:
-                transport.resume_reading()
+                transport.resume_reading()  # type: ignore[attr-defined]
         if direction == "up":
             await wire.eventually(lambda: len(upstream.received) == len(frame) * many)
         else:

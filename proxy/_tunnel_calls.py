@@ -10,7 +10,7 @@ from typing import Final
 from ..traces import Outcome
 from ._call_record import CallRecord
 from ._observation import Observation
-from .apis import Api, Question, message_as_event, question_in
+from .apis import Api, Question, begins_answer, message_as_event, question_in
 
 __all__ = ["TunnelCalls"]
 
@@ -28,6 +28,8 @@ class TunnelCalls:
         self._open: deque[tuple[Observation, CallRecord]] = deque()
         self.count = 0
         """Calls that were begun."""
+        self.has_unasked = False
+        """An answer came that no message had asked for, as far as messages are understood here."""
 
     def question_in(self, content: bytes) -> Question | None:
         """What a message of the agent asks; None if it asks for no answer."""
@@ -61,15 +63,16 @@ class TunnelCalls:
         )
         observation.stamp("request_read", now)
         record = CallRecord(tunnel.run, observation, sync=tunnel.sync, tunnel=tunnel)
+        self._open.append((observation, record))
+        self.count += 1
         await record.announce(content, None)
         observation.stamp("upstream_sent", time.perf_counter_ns())
         asyncio.get_running_loop().call_soon(record.hash_request)
-        self._open.append((observation, record))
-        self.count += 1
 
     async def take(self, content: bytes) -> None:
         """Take a message of the upstream. The end of an answer is on disk before it passes."""
         if not self._open:
+            self.has_unasked = self.has_unasked or begins_answer(content)
             return
         observation, record = self._open[0]
         now = time.perf_counter_ns()

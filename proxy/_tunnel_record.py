@@ -75,18 +75,26 @@ class TunnelRecord:
             self._stop_reading(sender, f"a fault of the recorder: {error!r}")
 
     async def _take_message(self, sender: Sender, message: WebSocketMessage) -> None:
-        content, calls = message.content, self._calls
-        question = None
-        if calls is not None and content is not None and message.kind == "text" and sender == "agent":
-            question = calls.question_in(content)
-        if calls is not None and content is not None and question is not None and self._unread is None:
-            # First, since it keeps the body as what is new in it.
-            await calls.begin(content, question)
+        content = message.content
+        # Calls of the agent's first: they keep what is new in a body.
+        if message.kind == "text" and content is not None and sender == "agent":
+            await self._begin_call(content)
         self._keep(sender, message)
         if message.kind == "close":
             self._take_close(sender, content)
-        elif calls is not None and content is not None and message.kind == "text" and sender == "upstream":
-            await calls.take(content)
+        elif content is None:
+            self._unread = self._unread or f"a message longer than {LONGEST_MESSAGE} bytes"
+        elif message.kind == "text" and sender == "upstream" and self._calls is not None:
+            await self._calls.take(content)
+            if self._calls.has_unasked:
+                self._unread = self._unread or "an answer to a message that was not understood as a question"
+
+    async def _begin_call(self, content: bytes) -> None:
+        if self._calls is None or self._sent["upstream"].reader is None:
+            return
+        question = self._calls.question_in(content)
+        if question is not None:
+            await self._calls.begin(content, question)
 
     def _keep(self, sender: Sender, message: WebSocketMessage) -> None:
         digest, lost = None, None
@@ -152,11 +160,11 @@ class TunnelRecord:
         self._end()
 
     def _end(self) -> None:
-        if self._record.ended:
-            return
         calls = self._calls
         if calls is not None:
             calls.end(_LEFT_BY[self._left_by] if self._left_by else "interrupted")
+        if self._record.ended:
+            return
         agent, upstream = self._sent["agent"], self._sent["upstream"]
         self._record.observation.tunnel = Tunnel(
             agent_bytes=agent.bytes,

@@ -9,12 +9,13 @@ from typing import Final
 
 from ._answer import Api, Question
 
-__all__ = ["message_api_of", "message_as_event", "question_in"]
+__all__ = ["begins_answer", "message_api_of", "message_as_event", "question_in"]
 
 _APIS: Final = frozenset({"responses"})
 """The APIs, by name, whose messages are read so."""
 _QUESTIONS: Final = frozenset({"response.create", "response.append"})
 """Types of messages that ask for an answer. The second is of codex before 0.100."""
+_BEGINNING: Final = b'"response.created"'
 _TYPE: Final = "type"
 
 
@@ -31,6 +32,11 @@ def question_in(api: Api, content: bytes) -> Question | None:
     # Over HTTP the same request has no type, and is to have the same hash.
     parsed = {name: value for name, value in question.parsed.items() if name != _TYPE}
     return replace(question, parsed=parsed, streamed=True)
+
+
+def begins_answer(content: bytes) -> bool:
+    """Whether a message of the server is the first of an answer."""
+    return _BEGINNING in content
 
 
 def message_as_event(content: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha256
@@ -13,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from tachograph.proxy import Proxy, UpstreamAddress
+from tachograph.proxy import Proxy, UpstreamAddress, _websocket
 from tachograph.scoring import load_record
 from tachograph.scoring.axes import tokens
 from tachograph.traces import (
@@ -27,6 +28,7 @@ from tachograph.traces import (
     read_spans,
     verify,
 )
+from tachograph.traces._bodies import BodyPack
 
 if TYPE_CHECKING:
     from tests.proxy.conftest import Upstream, Wire
@@ -75,7 +77,7 @@ async def answer_each(connection: ServerConnection) -> None:
 
 @contextlib.asynccontextmanager
 async def tunnel(
-    wire: "Wire", talk: Talk, path: str = "/v1/responses", **settings: Any
+    wire: "Wire", talk: Talk, path: str = "/v1/responses", compression: str | None = "deflate", **settings: Any
 ) -> AsyncIterator[tuple[Proxy, ClientConnection]]:
     """A proxy before an upstream that talks so, and an agent's connection."""
     async with serve(talk, "127.0.0.1", 0, **UNHURRIED) as server:
@@ -83,7 +85,9 @@ async def tunnel(
         proxy = await wire.serve(upstream=UpstreamAddress.parse(f"http://127.0.0.1:{port}/v1"), **settings)
         url = f"ws://127.0.0.1:{proxy.port}{path}"
         headers = {"session-id": "s-1"}
-        async with connect(url, proxy=None, additional_headers=headers, **UNHURRIED) as connection:
+        async with connect(
+            url, proxy=None, additional_headers=headers, compression=compression, **UNHURRIED
+        ) as connection:
             yield proxy, connection
 
 
@@ -320,6 +324,43 @@ async def test_answers_that_cannot_be_read(wire: "Wire") -> None:
     assert (value.value, value.status) == (None, "missing")
 
 
+async def test_an_answer_that_nobody_is_known_to_have_asked_for(wire: "Wire") -> None:
+    """A message of a kind to come may ask, too: what its answer used is not known, so that the tunnel counts as a call."""
+
+    async def talk(connection: ServerConnection) -> None:
+        await connection.recv()
+        for event in answer():
+            await connection.send(event)
+        await answer_each(connection)
+
+    async with tunnel(wire, talk) as (_, connection):
+        await connection.send('{"type":"response.resume"}')
+        for _ in range(3):
+            await connection.recv()
+        await ask(connection)
+    await wire.eventually(lambda: wire.calls()[0].outcome == "completed")
+    run = read_run(wire.store / "default")
+    assert [(call.outcome, call.usage.source) for call in run.calls] == [
+        ("completed", "absent"),
+        ("completed", "provider"),
+    ]
+    assert run.calls[0].tunnel is not None
+    assert run.calls[0].tunnel.unread == "an answer to a message that was not understood as a question"
+
+
+async def test_messages_that_are_too_long_to_be_read(wire: "Wire", monkeypatch: pytest.MonkeyPatch) -> None:
+    """They pass and are counted; since one of them may have asked, the tunnel counts as a call. Others are read."""
+    monkeypatch.setattr(_websocket, "LONGEST_MESSAGE", 10_000)
+    async with tunnel(wire, answer_each, compression=None) as (_, connection):
+        await ask(connection, input="x" * 20_000)
+        await ask(connection)
+    await wire.eventually(lambda: wire.calls()[0].outcome == "completed")
+    door, call = wire.calls()
+    assert (call.outcome, door.only_carries_calls) == ("completed", False)
+    assert door.tunnel is not None
+    assert door.tunnel.unread is not None
+
+
 async def test_a_fault_of_the_recorder_breaks_nothing(wire: "Wire", monkeypatch: pytest.MonkeyPatch) -> None:
     """Law 1: the messages pass, and the record says that it is not whole."""
 
@@ -336,6 +377,20 @@ async def test_a_fault_of_the_recorder_breaks_nothing(wire: "Wire", monkeypatch:
     assert tunnel_of is not None
     assert tunnel_of.unread is not None
     assert "a fault of the recorder" in tunnel_of.unread
+
+
+async def test_contents_that_cannot_be_kept(wire: "Wire", monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is no reason to stop: the messages pass and are known, and say that their contents are lost."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with tunnel(wire, answer_each) as (_, connection):
+        monkeypatch.setattr(BodyPack, "_append", fail)
+        assert await ask(connection) == answer()
+        assert {message.lost for message in read_messages(wire.store / "default")} == {"No space left on device"}
+        (call,) = carried(wire)
+    assert (call.outcome, call.bodies_lost, call.usage.input_tokens) == ("completed", "No space left on device", 30)
 
 
 async def test_a_run_named_by_the_path(wire: "Wire") -> None:

@@ -93,6 +93,9 @@ def _add_run(commands: _Commands) -> None:
         "--sweep", default="local", help="name of the matrix of runs that this belongs to (default: local)"
     )
     run.add_argument("--keep", type=Path, metavar="DIR", help="work in DIR and leave it (default: a temporary folder)")
+    run.add_argument(
+        "--sandbox", action="store_true", help="the agent sees only its own folders and the proxy (needs bubblewrap)"
+    )
     run.add_argument("--json", action="store_true", help="print the result as JSON")
     _add_upstream(run)
     _add_store(run)

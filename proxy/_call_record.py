@@ -42,7 +42,9 @@ class CallRecord:
             return
         self._hashed = True
         with self:
-            self._observation.attempt = self._run.attempt(self._observation.hash_request())
+            observation = self._observation
+            observation.attempt = self._run.attempts.begin(observation.hash_request(), observation.asked)
+            observation.let_go()
 
     def end(self, outcome: Outcome, message: str | None = None, *, discarded: bool = False) -> None:
         """Put the end of the call on disk, if it is not there yet."""
@@ -57,7 +59,8 @@ class CallRecord:
             call = observation.end(outcome, time.perf_counter_ns(), message, discarded=discarded)
             if self._opened is not None:
                 self._run.recording.end_call(self._opened, call)
-            self._run.ended(call)
+                self._run.attempts.ended(observation.attempt, f"{self._opened.context.span_id:016x}", call)
+            self._run.tally.add(call.usage)
 
     async def complete(self) -> None:
         """Put the end of a call on disk that ended well, if it is not there yet."""

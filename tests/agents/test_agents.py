@@ -24,9 +24,17 @@ PATIENCE = 400.0
 AGENTS = shlex.split(
     os.environ.get("TACHOGRAPH_AGENTS", "aider opencode codex claude-code mini-swe-agent pi qwen-code")
 )
-FAULTS: dict[str, dict[int, Fault]] = {"plain": {}, "429": {1: "429"}, "500": {2: "500"}, "cut": {1: "cut"}}
-GIVES_UP = {("gptme", "cut")}
+FAULTS: dict[str, dict[int, Fault]] = {
+    "plain": {},
+    "429": {1: "429"},
+    "500": {2: "500"},
+    "cut": {1: "cut"},
+    "cut later": {2: "cut"},
+}
+GIVES_UP = {("gptme", "cut"), ("gptme", "cut later")}
 """It ends at a cut answer, with or without the proxy."""
+NOT_REPEATED = {("opencode", "cut")}
+"""Its first call asks for a title, which it does without when the answer is cut."""
 
 pytestmark = [pytest.mark.agents]
 
@@ -84,7 +92,12 @@ def drive_directly(agent: str, upstream: RuleUpstream, place: Path, monkeypatch:
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("agent", AGENTS)
 def test_an_agent_at_the_task(
-    tachograph: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agent: str, fault: str
+    tachograph: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    agent: str,
+    fault: str,
 ) -> None:
     """The fault in the code is found, and each call is on record as the upstream logged it: bytes, tokens, how it ended.
 
@@ -106,13 +119,15 @@ def test_an_agent_at_the_task(
         assert_recorded(call, logged)
     if fault != "plain" and fixed:
         (failed,) = (call for call, logged in zip(run.calls, log, strict=True) if logged.fault)
-        assert [call.attempt for call in run.calls if call.sequence > failed.sequence][:1] == [2]
+        repeated = [call.attempt for call in run.calls if call.retry_of == failed.span_id]
+        assert repeated == ([] if (agent, fault) in NOT_REPEATED else [2])
         with rule_upstream(FAULTS[fault]) as upstream:
             direct = drive_directly(agent, upstream, tmp_path / "direct", monkeypatch)
         assert direct.fixed
         assert len(direct.log) == len(log)
         assert [logged.status for logged in direct.log] == [logged.status for logged in log]
-    print(summary(agent, fault, run.calls, report["seconds"]))
+    with capsys.disabled():
+        print(summary(agent, fault, run.calls, report["seconds"]))  # noqa: T201  the table is what people run it for
 
 
 def assert_recorded(call: Call, logged: Logged) -> None:
@@ -148,4 +163,5 @@ def summary(agent: str, fault: str, calls: tuple[Call, ...], seconds: float) -> 
     sent = sum(call.request.bytes or 0 for call in calls)
     tokens = sum((call.usage.input_tokens or 0) + (call.usage.output_tokens or 0) for call in calls)
     attempts = "+".join(str(call.attempt) for call in calls)
-    return f"\n{agent:16} {fault:6} {len(calls)} calls {sent:8,} bytes {tokens:7,} tokens, attempts {attempts:10} {seconds:5.1f} s"
+    said = f"{len(calls)} calls {sent:8,} bytes {tokens:7,} tokens, attempts {attempts:8}"
+    return f"\n{agent:15} {fault:9} {said} {seconds:5.1f} s"

@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
                 model=model,
                 sweep=options.sweep,
                 attempt=attempt,
+                sandbox=options.sandbox,
                 keep=options.keep / str(attempt) if options.keep else None,
             )
             for attempt in range(1, options.attempts + 1)

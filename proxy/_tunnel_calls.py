@@ -42,7 +42,7 @@ class TunnelCalls:
             tunnel.observation.request,
             api=self._api.name,
             provider=self._api.provider,
-            tunnel_id=tunnel.span_id,
+            tunnel_id=tunnel.opened.span_id if tunnel.opened else None,
             model=question.model,
             streamed=True,
             session_id=tunnel.observation.request.session_id or question.conversation_id,
@@ -51,7 +51,7 @@ class TunnelCalls:
             bytes=len(content),
             head="",
         )
-        recording = tunnel.run.recording
+        recording = tunnel.recording
         observation = Observation(
             recording.run_id,
             request,
@@ -62,7 +62,7 @@ class TunnelCalls:
             started=now,
         )
         observation.stamp("request_read", now)
-        record = CallRecord(tunnel.run, observation, sync=tunnel.sync, tunnel=tunnel)
+        record = tunnel.below(observation)
         self._open.append((observation, record))
         self.count += 1
         await record.announce(content, None)

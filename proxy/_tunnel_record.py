@@ -67,11 +67,11 @@ class TunnelRecord:
                 direction.messages += 1
                 await self._take_message(sender, message)
             if direction.messages > before:
-                await self._sync()
+                await self._record.sync()
         except DecodingError as error:
             self._stop_reading(sender, str(error))
         except Exception as error:
-            _logger.exception("run %s: a WebSocket could not be recorded whole", self._record.run.recording.run_id)
+            _logger.exception("run %s: a WebSocket could not be recorded whole", self._record.recording.run_id)
             self._stop_reading(sender, f"a fault of the recorder: {error!r}")
 
     async def _take_message(self, sender: Sender, message: WebSocketMessage) -> None:
@@ -98,7 +98,7 @@ class TunnelRecord:
 
     def _keep(self, sender: Sender, message: WebSocketMessage) -> None:
         digest, lost = None, None
-        recording, opened = self._record.run.recording, self._record.opened
+        recording, opened = self._record.recording, self._record.opened
         if message.content is None:
             lost = f"longer than {LONGEST_MESSAGE} bytes"
         else:
@@ -153,7 +153,7 @@ class TunnelRecord:
         self._leave(sender, _LEFT_BY[sender] if is_cut else "completed")
         if sender == "upstream" or broken:
             self._end()
-            await self._sync()
+            await self._record.sync()
 
     def interrupt(self) -> None:
         """Put the end on disk of a tunnel that is ended by the proxy, if it is not there yet."""
@@ -178,11 +178,6 @@ class TunnelRecord:
             unread=self._unread,
         )
         self._record.end(self._outcome)
-
-    async def _sync(self) -> None:
-        if self._record.sync:
-            with self._record:
-                await self._record.run.sync()
 
     def _stop_reading(self, sender: Sender, why: str) -> None:
         self._sent[sender].reader = None

@@ -205,7 +205,9 @@ class Call:
     sequence: int | None
     """Position in the run by the time the request came, from 1; None in records of other tools."""
     attempt: int | None
-    """1, and one more for each earlier failure of the same request in this run."""
+    """1, and one more for each earlier failure of the same request in this run that it repeats."""
+    retry_of: str | None = None
+    """Span id of the attempt before; None for the first."""
     outcome: Outcome
     error_type: str | None
     """None if all went well: else the provider's error code, the HTTP status, or what broke."""

@@ -74,6 +74,7 @@ TASK_HASH: Final = "tachograph.task.hash"
 
 CALL_SEQUENCE: Final = "tachograph.call.seq"
 CALL_ATTEMPT: Final = "tachograph.call.attempt"
+CALL_RETRY_OF: Final = "tachograph.call.retry_of"
 CALL_API: Final = "tachograph.call.api"
 CALL_OUTCOME: Final = "tachograph.call.outcome"
 CALL_DISCARDED: Final = "tachograph.call.discarded"

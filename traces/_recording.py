@@ -48,6 +48,11 @@ class OpenCall:
     sequence: int | None
     """The call's number in the run; None if the announcement waits for a full disk."""
 
+    @property
+    def span_id(self) -> str:
+        """16 hex digits."""
+        return f"{self.context.span_id:016x}"
+
 
 class RunRecording:
     """One run, open for writing. Several processes may have it open; the last one to close it seals it."""

@@ -40,6 +40,7 @@ _CALL: Final[Mapping[str, str]] = {
     names.RUN_ID: "run_id",
     names.CALL_SEQUENCE: "sequence",
     names.CALL_ATTEMPT: "attempt",
+    names.CALL_RETRY_OF: "retry_of",
     names.CALL_OUTCOME: "outcome",
     names.ERROR_TYPE: "error_type",
     names.CALL_MESSAGE: "message",

@@ -66,13 +66,13 @@ class TunnelRecord:
             for message in direction.reader.feed(data):
                 direction.messages += 1
                 await self._take_message(sender, message)
-            if direction.messages > before:
-                await self._record.sync()
         except DecodingError as error:
             self._stop_reading(sender, str(error))
         except Exception as error:
             _logger.exception("run %s: a WebSocket could not be recorded whole", self._record.recording.run_id)
             self._stop_reading(sender, f"a fault of the recorder: {error!r}")
+        if direction.messages > before:
+            await self._record.sync()
 
     async def _take_message(self, sender: Sender, message: WebSocketMessage) -> None:
         content = message.content

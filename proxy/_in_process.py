@@ -23,6 +23,7 @@ from .apis import api_of
 __all__ = ["Asked", "InProcessCall", "InProcessRun"]
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_FIRST_ERROR: Final = 400
 _CLOSED: Final = "the transport was closed before the end of the answer"
 
 _logger = logging.getLogger("tachograph.proxy")
@@ -167,6 +168,7 @@ class InProcessCall:
         self._observation.stamp("request_read", time.perf_counter_ns())
         self._record = CallRecord(opened, self._observation, sync=False)
         self._record.begin(asked.body, None)
+        self._status = 0
         self._length: int | None = None
         self._came_late = False
         self._over = False
@@ -175,6 +177,7 @@ class InProcessCall:
     def answered(self, status: int, head: Head) -> None:
         """Take the head of the answer."""
         with self._run:
+            self._status = status
             headers = fields_of(head)
             length = headers.get("content-length", "")
             self._length = int(length) if length.isdecimal() else None
@@ -203,6 +206,10 @@ class InProcessCall:
     def give_up(self, outcome: Outcome, message: str | None = None) -> None:
         """The answer is not read on; says nothing new of one that has ended."""
         self._run.give_up(self, outcome, message)
+
+    def leave(self) -> None:
+        """The program closes the answer. Of an error the head is enough for some: they do not read it, and try again."""
+        self.give_up("completed" if self._status >= _FIRST_ERROR else "client_disconnected")
 
     def end(self, outcome: Outcome, message: str | None = None) -> None:
         """Put the end on disk, or what came after it; for who records just now."""

@@ -221,7 +221,7 @@ class _SyncStream:
         try:
             self._stream.close()
         finally:
-            self._call.give_up("client_disconnected")
+            self._call.leave()
 
 
 class _AsyncStream:
@@ -247,7 +247,7 @@ class _AsyncStream:
         try:
             await self._stream.aclose()
         finally:
-            self._call.give_up("client_disconnected")
+            self._call.leave()
 
 
 def _recorded(response: "Response", call: InProcessCall, stream: Any) -> "Response":

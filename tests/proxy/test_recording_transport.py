@@ -43,13 +43,14 @@ class Seen:
 
 
 class Program:
-    """A program with a client of either library, its calls recorded into the run `default`."""
+    """A program with a client of either library; with a store, its calls are recorded there, into the run `default`."""
 
-    def __init__(self, library: str, store: Path, url: str, *, is_async: bool) -> None:
+    def __init__(self, library: str, store: Path | None, url: str, *, is_async: bool) -> None:
         self.library: Any = importlib.import_module(library)
         self.url = url
         self.is_async = is_async
-        self.transport: Any = (AsyncRecordingTransport if is_async else RecordingTransport)(store=store, run="default")
+        recording = AsyncRecordingTransport if is_async else RecordingTransport
+        self.transport: Any = None if store is None else recording(store=store, run="default")
         client = self.library.AsyncClient if is_async else self.library.Client
         self.client = client(transport=self.transport, timeout=20)
 
@@ -87,6 +88,33 @@ class Program:
         await (self.client.aclose() if self.is_async else asyncio.to_thread(self.client.close))
 
 
+class Paced:
+    """Pieces of an answer, each sent when the program has the one before, however slow the machine is."""
+
+    def __init__(self, upstream: "Upstream", *pieces: bytes, end: "Step" = b"") -> None:
+        self._pieces = pieces
+        self._end = end
+        self._loop = asyncio.get_running_loop()
+        self._seen = asyncio.Event()
+        upstream.rule = lambda _: self._steps()
+
+    def _steps(self) -> "Iterator[Step]":
+        for piece in self._pieces:
+            self._seen = asyncio.Event()
+            yield piece
+            yield self._seen
+        yield self._end
+
+    def on_chunk(self, _: bytes) -> None:
+        self._loop.call_soon_threadsafe(self._seen.set)
+
+
+def in_chunks(upstream: "Upstream", pieces: list[bytes]) -> list[bytes]:
+    """A stream, the head with its first piece."""
+    first, *others = pieces
+    return [upstream.stream(first, end=False), *map(upstream.chunk, others)]
+
+
 @pytest.fixture(params=KINDS, ids="-".join)
 async def program(request: pytest.FixtureRequest, upstream: "Upstream", tmp_path: Path) -> AsyncIterator[Program]:
     library, how = request.param
@@ -120,26 +148,22 @@ async def test_the_record_is_the_one_that_the_proxy_makes(
     program: Program, wire: "Wire", upstream: "Upstream", *, streamed: bool
 ) -> None:
     """Same bodies, hashes, usage, heads with their keys masked, chunks, outcome; and the upstream is asked the same."""
-    whole = upstream.whole(
-        b'{"id":"w","usage":{"prompt_tokens":1,"completion_tokens":2}}', "200 OK", "X-Request-Id: r1"
-    )
-    chunks: list[Step] = [upstream.stream(end=False)]
-    for piece in answer(upstream):
-        chunks += [upstream.chunk(piece), 0.05]
-    steps: list[Step] = [*chunks, b"0\r\n\r\n"] if streamed else [whole]
-    upstream.answer(*steps)
+    whole = b'{"id":"w","usage":{"prompt_tokens":1,"completion_tokens":2}}'
+    once = [upstream.whole(whole, "200 OK", "X-Request-Id: r1")]
+    pieces = in_chunks(upstream, answer(upstream)) if streamed else once
+    paced = Paced(upstream, *pieces, end=b"0\r\n\r\n" if streamed else b"")
     question = {"model": "m", "messages": [{"role": "user", "content": "é"}], **(ASKED if streamed else {})}
     headers = {"Authorization": "Bearer " + "s" * 20, "session-id": "my-session"}
     path = "/chat/completions?api-version=1&key=" + "s" * 9
-    here = await program.ask(question, path=path, headers=headers)
+    here = await program.ask(question, paced.on_chunk, path, headers=headers)
     (mine,) = wire.calls()
     proxy = await wire.serve(default_run="proxied", usage="observe")
-    with program.library.Client(timeout=20) as client:
-        url = f"http://127.0.0.1:{proxy.port}/v1{path}"
-        there = await asyncio.to_thread(client.post, url, content=orjson.dumps(question), headers=headers)
+    plain = Program(program.library.__name__, None, f"http://127.0.0.1:{proxy.port}/v1", is_async=program.is_async)
+    there = await plain.ask(question, paced.on_chunk, path, headers=headers)
+    await plain.close()
     (proxied,) = wire.calls("proxied")
     assert what_counts(mine) == what_counts(proxied)
-    assert (here.status, here.body) == (there.status_code, there.content)
+    assert (here.status, here.body) == (there.status, there.body)
     first, second = (dict(message.passing) for message in upstream.received)
     assert first == second
     assert upstream.received[0].body == upstream.received[1].body == orjson.dumps(question)
@@ -168,15 +192,14 @@ async def test_the_end_is_on_disk_before_the_program_sees_it(
 ) -> None:
     """At the terminal event of a stream the call is complete, with its usage; and each chunk comes by itself."""
     outcomes = []
+    first, usage, done = answer(upstream)
+    paced = Paced(upstream, *in_chunks(upstream, [first, usage, done]), end=b"0\r\n\r\n")
 
     def on_chunk(chunk: bytes) -> None:
         (call,) = wire.calls()
         outcomes.append((chunk, call.outcome, call.usage.output_tokens))
+        paced.on_chunk(chunk)
 
-    first, usage, done = answer(upstream)
-    upstream.answer(
-        upstream.stream(first, end=False), 0.05, upstream.chunk(usage), 0.05, upstream.chunk(done), 0.05, b"0\r\n\r\n"
-    )
     await program.ask(ASKED, on_chunk)
     assert outcomes == [(first, "in_flight", None), (usage, "in_flight", None), (done, "completed", 7)]
 
@@ -188,8 +211,13 @@ async def test_a_last_byte_that_the_head_tells_of_is_on_disk_first(
     outcomes = []
     body = b'{"id":"w"}'
     head = upstream.head("200 OK", "Content-Type: application/json", f"Content-Length: {len(body)}")
-    upstream.answer(head + body[:4], 0.05, body[4:])
-    await program.ask({"model": "m"}, lambda chunk: outcomes.append((chunk, wire.calls()[0].outcome)))
+    paced = Paced(upstream, head + body[:4], body[4:])
+
+    def on_chunk(chunk: bytes) -> None:
+        outcomes.append((chunk, wire.calls()[0].outcome))
+        paced.on_chunk(chunk)
+
+    await program.ask({"model": "m"}, on_chunk)
     assert outcomes == [(body[:4], "in_flight"), (body[4:], "completed")]
 
 
@@ -200,9 +228,9 @@ async def test_a_cut_stays_a_cut(
 ) -> None:
     """The program gets the library's own exception, and the record has what came."""
     said = upstream.event(content("Hi"))
-    upstream.answer(*([upstream.stream(said, end=False), 0.05] if begun else []), how)
+    paced = Paced(upstream, *([upstream.stream(said, end=False)] if begun else []), end=how)
     with pytest.raises((program.library.ReadError, program.library.RemoteProtocolError)):
-        await program.ask(ASKED)
+        await program.ask(ASKED, paced.on_chunk)
     (call,) = wire.calls()
     assert (call.outcome, call.error_type) == ("upstream_cut", "stream_truncated")
     assert call.message is not None
@@ -269,10 +297,8 @@ async def test_a_program_that_leaves_at_the_terminal_event(
 async def test_what_comes_behind_the_terminal_event(program: Program, wire: "Wire", upstream: "Upstream") -> None:
     """It passes, and is on disk by an amendment."""
     pieces = [*answer(upstream), b": bye\n\n"]
-    upstream.answer(
-        upstream.stream(end=False), *(step for piece in pieces for step in (upstream.chunk(piece), 0.05)), b"0\r\n\r\n"
-    )
-    seen = await program.ask(ASKED)
+    paced = Paced(upstream, *in_chunks(upstream, pieces), end=b"0\r\n\r\n")
+    seen = await program.ask(ASKED, paced.on_chunk)
     assert seen.body == b"".join(pieces)
     (call,) = wire.calls()
     assert call.response is not None

@@ -1,4 +1,4 @@
-"""The same with the anthropic SDK, and asyncio: two questions at once, recorded into one run.
+"""The same with the anthropic SDK, and asyncio: two streams, recorded into one run.
 
 ANTHROPIC_BASE_URL=http://127.0.0.1:8080 ANTHROPIC_API_KEY=… python record_anthropic.py MODEL
 """
@@ -23,8 +23,8 @@ async def ask(client: anthropic.AsyncAnthropic, model: str, question: str) -> st
 async def main(model: str) -> None:
     async with AsyncRecordingTransport(store="runs", run="anthropic-example") as transport:
         client = anthropic.AsyncAnthropic(http_client=httpx2.AsyncClient(transport=transport))
-        for answer in await asyncio.gather(ask(client, model, "Say hello."), ask(client, model, "Say goodbye.")):
-            print(answer)
+        print(await ask(client, model, "Say hello."))
+        print(await ask(client, model, "Say goodbye."))
     for call in read_run(Path("runs/anthropic-example")).calls:
         tokens = f"{call.usage.input_tokens} tokens in, {call.usage.output_tokens} out ({call.usage.source})"
         print(f"{call.request.api}: {call.outcome}, {tokens}")

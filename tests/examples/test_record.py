@@ -124,7 +124,7 @@ def test_the_openai_sdk(tmp_path: Path, environment: dict[str, str]) -> None:
 
 
 def test_the_anthropic_sdk(tmp_path: Path, environment: dict[str, str]) -> None:
-    """Two streams at once, with their usage."""
+    """Two streams, with their usage."""
     argv = [str(ROOT / "examples" / "record_anthropic.py"), "m"]
     said, calls = recorded(argv, tmp_path, environment, "anthropic-example")
     assert said.startswith("hello. Say\ngoodbye. Say\n")

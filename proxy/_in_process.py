@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from ..traces import Outcome, RunStore
 from ._call_record import CallRecord
-from ._headers import Head, fields_of
+from ._headers import Head, fields_of, masked
 from ._observation import Observation
 from ._request_record import read_question, recorded_request
 from ._runs import OpenRun
@@ -139,14 +139,14 @@ class InProcessCall:
     def __init__(self, run: InProcessRun, opened: OpenRun, asked: Asked) -> None:
         """Announce the call."""
         self._run = run
-        path, _, query = asked.target.decode("latin-1").partition("?")
+        path, _, self._query = asked.target.decode("latin-1").partition("?")
         headers = fields_of(asked.head)
         api = api_of(asked.method, path)
         question = read_question(api, headers, asked.body)
         request = recorded_request(
             method=asked.method,
             path=path,
-            query=query,
+            query=self._query,
             server_address=asked.host,
             server_port=asked.port or _DEFAULT_PORTS.get(asked.scheme),
             api=api,
@@ -216,7 +216,7 @@ class InProcessCall:
         if self._over:
             return
         self._over = True
-        self._record.end(outcome, message)
+        self._record.end(outcome, message and masked(message, self._query))
         if self._came_late:
             self._record.amend()
         self._run.ended(self)

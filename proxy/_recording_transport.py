@@ -4,17 +4,16 @@ Neither is imported here. The program's own client brings one, and which it is s
 are those of httpx2.
 """
 
-import functools
-import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from ..traces import Outcome, new_run_id
+from ..traces import new_run_id
 from ._in_process import Asked, InProcessCall, InProcessRun
+from ._recorded_stream import AsyncStream, SyncStream, give_up, library_of, recorded
 
 if TYPE_CHECKING:
     from httpx2 import AsyncBaseTransport, BaseTransport, Request, Response
@@ -23,22 +22,6 @@ else:
 
 __all__ = ["AsyncRecordingTransport", "RecordingTransport"]
 
-_LIBRARIES: Final = frozenset({"httpx", "httpx2"})
-_OUTCOMES: Final[Mapping[str, Outcome]] = {
-    "ConnectError": "upstream_unreachable",
-    "ConnectTimeout": "upstream_unreachable",
-    "LocalProtocolError": "upstream_unreachable",
-    "PoolTimeout": "upstream_unreachable",
-    "ProxyError": "upstream_unreachable",
-    "UnsupportedProtocol": "upstream_unreachable",
-    "TimeoutException": "client_disconnected",
-    "Exception": "upstream_cut",
-    "BaseException": "client_disconnected",
-}
-"""By the name of an exception's class, or of the nearest one that it is derived from; the names are the same in both libraries.
-
-A limit of time that the program set is its own hanging up, and so are cancellation, Ctrl-C and a generator that is let go.
-"""
 _CONNECTIONS: Final = {"max_connections": 1000, "max_keepalive_connections": 100}
 """As the SDKs set them for themselves."""
 
@@ -82,7 +65,7 @@ class _Recorder:
     def _worker(self, request: "Request") -> Any:
         with self._making:
             if self._transport is None:
-                library = _library_of(request)
+                library = library_of(request)
                 limits = library.Limits(**_CONNECTIONS)
                 self._transport = getattr(library, self._WORKER)(limits=limits)
             return self._transport
@@ -123,9 +106,9 @@ class RecordingTransport(_Recorder, BaseTransport):
         try:
             response = self._worker(request).handle_request(request)
         except BaseException as error:
-            _give_up(call, error)
+            give_up(call, error)
             raise
-        return _recorded(response, call, _SyncStream)
+        return recorded(response, call, SyncStream)
 
     def close(self) -> None:
         """Close the connections, and seal the run. Closing again does nothing.
@@ -170,9 +153,9 @@ class AsyncRecordingTransport(_Recorder, AsyncBaseTransport):
         try:
             response = await self._worker(request).handle_async_request(request)
         except BaseException as error:
-            _give_up(call, error)
+            give_up(call, error)
             raise
-        return _recorded(response, call, _AsyncStream)
+        return recorded(response, call, AsyncStream)
 
     async def aclose(self) -> None:
         """Close the connections, and seal the run. Closing again does nothing.
@@ -196,83 +179,3 @@ class AsyncRecordingTransport(_Recorder, AsyncBaseTransport):
         traceback: TracebackType | None = None,
     ) -> None:
         await self.aclose()
-
-
-class _SyncStream:
-    """An answer's body that is recorded as it is read."""
-
-    LIBRARY_CLASS = "SyncByteStream"
-
-    def __init__(self, stream: Any, call: InProcessCall) -> None:
-        self._stream = stream
-        self._call = call
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            for chunk in self._stream:
-                self._call.take(chunk)
-                yield chunk
-        except BaseException as error:
-            _give_up(self._call, error)
-            raise
-        self._call.complete()
-
-    def close(self) -> None:
-        try:
-            self._stream.close()
-        finally:
-            self._call.leave()
-
-
-class _AsyncStream:
-    """The same, read by an event loop."""
-
-    LIBRARY_CLASS = "AsyncByteStream"
-
-    def __init__(self, stream: Any, call: InProcessCall) -> None:
-        self._stream = stream
-        self._call = call
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self._stream:
-                self._call.take(chunk)
-                yield chunk
-        except BaseException as error:
-            _give_up(self._call, error)
-            raise
-        self._call.complete()
-
-    async def aclose(self) -> None:
-        try:
-            await self._stream.aclose()
-        finally:
-            self._call.leave()
-
-
-def _recorded(response: "Response", call: InProcessCall, stream: Any) -> "Response":
-    """An answer whose body will be recorded as the program reads it."""
-    call.answered(response.status_code, tuple(response.headers.raw))
-    if response.is_closed:  # a cache or a double has read it
-        call.take(response.content)
-        call.complete()
-        return response
-    response.stream = _stream_of(_library_of(response), stream)(response.stream, call)
-    return response
-
-
-def _give_up(call: InProcessCall, error: BaseException) -> None:
-    outcome = next(_OUTCOMES[base.__name__] for base in type(error).__mro__ if base.__name__ in _OUTCOMES)
-    call.give_up(outcome, f"{type(error).__name__}: {error}" if isinstance(error, Exception) else None)
-
-
-def _library_of(thing: object) -> Any:
-    """The library that a request or an answer is of."""
-    names = (base.__module__.partition(".")[0] for base in type(thing).__mro__)
-    return sys.modules[next(name for name in names if name in _LIBRARIES)]
-
-
-@functools.cache
-def _stream_of(library: Any, stream: Any) -> Any:
-    """The library's clients take streams only that are of its own class."""
-    return type(stream.__name__, (stream, getattr(library, stream.LIBRARY_CLASS)), {})

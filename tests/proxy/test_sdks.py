@@ -411,7 +411,7 @@ def scenarios() -> dict[str, Scenario]:
     ):
         for status in ("400 Bad Request", "401 Unauthorized", "404 Not Found", "429 Slow Down", "500 Oops", "529 Full"):
             add(f"error-{status}", sdk, whole, error(status, "x-request-id: r", "retry-after: 7"))
-        tried = (error("429 Slow Down", "retry-after-ms: 5"), error("500 Oops", "retry-after-ms: 5"))
+        tried = (error("429 Slow Down", "retry-after-ms: 5"), error("500 Oops", "retry-after: 0.01"))
         add("retries", sdk, events, *tried, answer, retries=2, outcomes=("completed",) * 3)
         begun = dataclasses.replace(answer, body=answer.body[: len(answer.body) // 2].rpartition(b"\n\n")[0])
         add("cut", sdk, events, dataclasses.replace(begun, ending="close"), outcomes=("upstream_cut",))

@@ -10,6 +10,7 @@ __all__ = [
     "Head",
     "fields_of",
     "forwarded",
+    "masked",
     "presented_key",
     "recorded_head",
     "recorded_query",
@@ -143,6 +144,11 @@ def recorded_query(query: str | None) -> str | None:
     if not query:
         return None
     return "&".join(_masked_member(member) for member in query.split("&"))
+
+
+def masked(said: str, query: str | None) -> str:
+    """What an error says, which may quote the query string that was asked for."""
+    return said.replace(query, recorded_query(query) or "") if query else said
 
 
 def _masked_member(member: str) -> str:

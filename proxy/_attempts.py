@@ -3,8 +3,9 @@
 A call is a further attempt if an earlier call of its run failed, has not been repeated since, and
 
 - asked for the same: the canonical hashes are equal, whatever the bytes and whatever the client says of its retries; or
-- was cut, and this request is that one with no more behind it than what had come of the answer, as the assistant's words, and
-  perhaps a word of the user's to go on (codex and qwen-code repeat a cut call so).
+- was cut, and this request's conversation is that one's with no more behind it than what had come of the answer, as the
+  assistant's words, and perhaps a word of the user's to go on (so codex, qwen-code, and at times
+  claude-code).
 
 Clients' own counts are not asked: `x-stainless-retry-count` stays 0 in most agents' retries.
 """
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..traces import Call, canonical_request_hash
+from ..traces import Call
 
 __all__ = ["Attempt", "Attempts"]
 
@@ -36,8 +37,10 @@ class Attempt:
     number: int
     """From 1."""
     request_hash: str
-    entries: int | None
-    """How long the conversation is; None if the request has none."""
+    entries: int
+    """How long the conversation is; 0 if the request has none."""
+    last: int | None
+    """Tells the last entry from others, within this process; None without one."""
     first_hash: str | None = None
     """Hash of the request that failed before, if this one repeats it; else None."""
     retry_of: str | None = None
@@ -68,22 +71,21 @@ class Attempts:
         if request_hash is None:
             return None
         entries = _conversation(parsed)
-        failed = self._failed.get(request_hash) or self._gone_on_with(parsed, entries)
-        length = None if entries is None else len(entries)
+        last = _words_hash(entries[-1]) if entries else None
+        failed = self._failed.get(request_hash) or self._gone_on_with(entries)
         if failed is None:
-            return Attempt(1, request_hash, length)
+            return Attempt(1, request_hash, len(entries), last)
         before = failed.attempt
-        return Attempt(before.number + 1, request_hash, length, before.request_hash, failed.span_id)
+        return Attempt(before.number + 1, request_hash, len(entries), last, before.request_hash, failed.span_id)
 
-    def _gone_on_with(self, parsed: Any, entries: Sequence[Any] | None) -> _Failed | None:
+    def _gone_on_with(self, entries: Sequence[Any]) -> _Failed | None:
         """The cut call whose half answer a request goes on from."""
-        for failed in reversed(self._failed.values()) if entries else ():
+        for failed in reversed(self._failed.values()):
             length = failed.attempt.entries
-            if failed.cut and length is not None and length < len(entries or ()):
-                member = next(name for name in _CONVERSATIONS if parsed.get(name) is entries)
-                before = {**parsed, member: (entries or ())[:length]}
-                if _is_half_answer((entries or ())[length:]) and canonical_request_hash(before) == _hash(failed):
-                    return failed
+            if not failed.cut or not 0 < length < len(entries) or not _is_half_answer(entries[length:]):
+                continue
+            if _words_hash(entries[length - 1]) == failed.attempt.last:
+                return failed
         return None
 
     def ended(self, attempt: Attempt | None, span_id: str, call: Call) -> None:
@@ -100,10 +102,6 @@ class Attempts:
             self._failed.popitem(last=False)
 
 
-def _hash(failed: _Failed) -> str:
-    return failed.attempt.request_hash
-
-
 def _has_failed(call: Call) -> bool:
     status = call.response.status if call.response else None
     return call.outcome != "completed" or (status or 0) >= _FIRST_ERROR or call.error_type is not None
@@ -117,10 +115,20 @@ def _was_cut(call: Call) -> bool:
     return began and (call.outcome in _CUT or (call.outcome == "completed" and call.error_type is not None))
 
 
-def _conversation(parsed: Any) -> Sequence[Any] | None:
+def _conversation(parsed: Any) -> Sequence[Any]:
     if not isinstance(parsed, dict):
-        return None
-    return next((parsed[name] for name in _CONVERSATIONS if isinstance(parsed.get(name), list)), None)
+        return ()
+    return next((parsed[name] for name in _CONVERSATIONS if isinstance(parsed.get(name), list)), ())
+
+
+def _words_hash(entry: Any) -> int:
+    """Of who says what. claude-code writes the same words in blocks at first, and as one text later."""
+    if not isinstance(entry, dict):
+        return hash(str(entry))
+    content = entry.get("content")
+    parts = content if isinstance(content, list) else [content]
+    words = "".join(str(part.get("text", part)) if isinstance(part, dict) else str(part) for part in parts)
+    return hash((entry.get("role"), words))
 
 
 def _is_half_answer(entries: Sequence[Any]) -> bool:

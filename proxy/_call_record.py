@@ -61,6 +61,13 @@ class CallRecord:
                 await self._run.sync()
 
     async def announce(self, body: bytes, sent: bytes | None) -> None:
+        """Put the request on disk, safe against power loss if that is asked for."""
+        self.begin(body, sent)
+        if self._sync:
+            with self:
+                await self._run.sync()
+
+    def begin(self, body: bytes, sent: bytes | None) -> None:
         """Put the request on disk: the agent's body, and the one that the upstream gets if it is another."""
         observation = self._observation
         with self:
@@ -71,8 +78,6 @@ class CallRecord:
                 observation.request, observation.start_ns, observation.bodies_lost, tunnel
             )
             observation.sequence = self._opened.sequence
-            if self._sync:
-                await self._run.sync()
 
     def hash_request(self) -> None:
         """Work out what can wait until the upstream works: the canonical hash, and which attempt this is."""

@@ -12,7 +12,7 @@ from typing import Final
 from ._agent_connection import AgentRequest
 from ._agent_server import INTERRUPTED
 from ._call_record import CallRecord
-from ._headers import fields_of, forwarded, recorded_query
+from ._headers import fields_of, forwarded, masked
 from ._observation import Observation
 from ._response import Response
 from ._tunnel import relay
@@ -90,9 +90,8 @@ class Exchange:
 
     def _told(self, error: Exception) -> str:
         """What an error says, without the secrets of the URL that it may quote."""
-        said = str(error)
         _, _, query = self._request.target.partition("?")
-        return said.replace(query, recorded_query(query) or "") if query else said
+        return masked(str(error), query)
 
     def _sent(self) -> None:
         """Take note that the request has been handed to the connection."""

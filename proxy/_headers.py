@@ -12,6 +12,7 @@ __all__ = [
     "fields_of",
     "forwarded",
     "forwarded_upgrade",
+    "masked",
     "offers_websocket",
     "presented_key",
     "recorded_head",
@@ -165,6 +166,11 @@ def recorded_query(query: str | None) -> str | None:
     if not query:
         return None
     return "&".join(_masked_member(member) for member in query.split("&"))
+
+
+def masked(said: str, query: str | None) -> str:
+    """What an error says, which may quote the query string that was asked for."""
+    return said.replace(query, recorded_query(query) or "") if query else said
 
 
 def _masked_member(member: str) -> str:

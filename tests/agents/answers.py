@@ -130,7 +130,8 @@ def _responses_events(answer: Answer) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "response.in_progress", {"response": _response(answer, "in_progress", [])}
     for place, item in enumerate(_items(answer)):
         at = {"output_index": place, "item_id": item["id"]}
-        begun = {**item, "status": "in_progress", **({"content": []} if "content" in item else {"arguments": ""})}
+        begun = {**item, "status": "in_progress", ("content" if "content" in item else "arguments"): []}
+        begun |= {} if "content" in item else {"arguments": ""}
         yield "response.output_item.added", {"output_index": place, "item": begun}
         if item["type"] == "message":
             yield from _text_events(answer.text, {**at, "content_index": 0})

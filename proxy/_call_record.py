@@ -3,7 +3,7 @@
 import logging
 import time
 
-from ..traces import Amendment, OpenCall, Outcome
+from ..traces import Amendment, OpenCall, Outcome, RunRecording
 from ._observation import Observation
 from ._runs import OpenRun
 
@@ -15,15 +15,50 @@ _logger = logging.getLogger("tachograph.proxy")
 class CallRecord:
     """Announces a call, ends it once, and amends it if more is learnt. No fault of the recording leaves it (law 1)."""
 
-    def __init__(self, run: OpenRun, observation: Observation, *, sync: bool) -> None:
-        """Take the run that the call belongs to; `sync`: what is on disk is to be safe against power loss."""
+    def __init__(
+        self, run: OpenRun, observation: Observation, *, sync: bool, tunnel: "CallRecord | None" = None
+    ) -> None:
+        """Take what the record is made of.
+
+        Args:
+            run: the call belongs to it.
+            observation: what is seen of the call.
+            sync: what is on disk is to be safe against power loss.
+            tunnel: of the call through whose tunnel this one is made; None for an exchange of its own.
+        """
         self._run = run
         self._observation = observation
         self._sync = sync
+        self._tunnel = tunnel
         self._opened: OpenCall | None = None
         self._hashed = False
         self.ended = False
         """The end is on disk."""
+
+    def below(self, observation: Observation) -> "CallRecord":
+        """The record of another call, which is made through the tunnel that this one became."""
+        return CallRecord(self._run, observation, sync=self._sync, tunnel=self)
+
+    @property
+    def recording(self) -> RunRecording:
+        """The run that the call belongs to."""
+        return self._run.recording
+
+    @property
+    def observation(self) -> Observation:
+        """What is seen of the call."""
+        return self._observation
+
+    @property
+    def opened(self) -> OpenCall | None:
+        """The call's announcement; None before it, or if it failed."""
+        return self._opened
+
+    async def sync(self) -> None:
+        """Wait until what was recorded is safe against power loss, if it is to be."""
+        if self._sync:
+            with self:
+                await self._run.sync()
 
     async def announce(self, body: bytes, sent: bytes | None) -> None:
         """Put the request on disk, safe against power loss if that is asked for."""
@@ -38,7 +73,10 @@ class CallRecord:
         with self:
             self._keep_bodies(body, sent)
             recording = self._run.recording
-            self._opened = recording.start_call(observation.request, observation.start_ns, observation.bodies_lost)
+            tunnel = self._tunnel.opened if self._tunnel else None
+            self._opened = recording.start_call(
+                observation.request, observation.start_ns, observation.bodies_lost, tunnel
+            )
             observation.sequence = self._opened.sequence
 
     def hash_request(self) -> None:
@@ -65,7 +103,8 @@ class CallRecord:
             if self._opened is not None:
                 self._run.recording.end_call(self._opened, call)
                 self._run.attempts.ended(observation.attempt, f"{self._opened.context.span_id:016x}", call)
-            self._run.tally.add(call.usage)
+            if not call.only_carries_calls:
+                self._run.tally.add(call.usage)
 
     async def complete(self) -> None:
         """Put the end of a call on disk that ended well, if it is not there yet."""

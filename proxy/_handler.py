@@ -7,7 +7,7 @@ from ..traces import CallRequest, InputError, StoreError
 from ._agent_connection import AgentRequest
 from ._call_record import CallRecord
 from ._exchange import Exchange
-from ._headers import RUN_HEADER, forwarded, replaced, with_key, without_keys
+from ._headers import RUN_HEADER, forwarded, forwarded_upgrade, replaced, with_key, without_keys
 from ._keys import PREFIX
 from ._observation import Observation
 from ._request_record import read_question, recorded_request
@@ -141,7 +141,8 @@ class Handler:
 
     def _outgoing(self, incoming: _Incoming) -> Outgoing:
         request, asking = incoming.request, incoming.asking
-        headers = forwarded(request.head, _NOT_FOR_THE_UPSTREAM)
+        offers_upgrade = request.behind is not None
+        headers = (forwarded_upgrade if offers_upgrade else forwarded)(request.head, _NOT_FOR_THE_UPSTREAM)
         if asking is not None:
             if "content-length" in request.headers:
                 headers = replaced(headers, b"Content-Length", b"%d" % len(asking))
@@ -159,4 +160,5 @@ class Handler:
             headers=headers,
             body=request.body if asking is None else asking,
             chunked=request.body is not None and "content-length" not in request.headers,
+            offers_upgrade=offers_upgrade,
         )

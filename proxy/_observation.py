@@ -13,6 +13,7 @@ from ..traces import (
     GrowingBody,
     Outcome,
     Timing,
+    Tunnel,
     Usage,
     canonical_request_hash,
 )
@@ -91,6 +92,8 @@ class Observation:
         self.attempt: Attempt | None = None
         self.sequence: int | None = None
         self.bodies_lost: str | None = None
+        self.tunnel: Tunnel | None = None
+        """What the exchange became, if it was upgraded; known when that has ended."""
 
     def stamp(self, moment: str, now: int) -> None:
         """Note a moment, by the monotonic clock, for a member of `Timing`."""
@@ -247,6 +250,7 @@ class Observation:
                 start_ns=self.start_ns, largest_gap=self._largest_gap, chunks=self._chunks or None, **self._stamps
             ),
             bodies_lost=self.bodies_lost,
+            tunnel=self.tunnel,
         )
 
     def _response(self, answer: Answer, *, broken: bool) -> CallResponse:
@@ -282,6 +286,8 @@ class Observation:
         )
 
     def _why_no_usage(self) -> str:
+        if self.tunnel is not None and self.tunnel.calls is not None:
+            return "the calls made through it tell theirs"
         if self._api is None:
             return "an API that is not read"
         if not self._api.uses_tokens:

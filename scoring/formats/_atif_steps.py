@@ -38,7 +38,8 @@ def trajectory_steps(turns: Iterable[Turn]) -> list[Step]:
 
 def asks_a_model(call: Call) -> bool:
     """Whether a call is one of the agent's to a model: it may ask for a list of models, and the proxy may ask twice."""
-    return call.request.method not in ("GET", "HEAD") and not call.discarded
+    by_message = call.request.tunnel_id is not None
+    return (by_message or call.request.method not in ("GET", "HEAD")) and not call.discarded
 
 
 def _when(turn: Turn) -> tuple[int, int, str]:

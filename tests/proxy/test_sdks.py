@@ -563,6 +563,7 @@ async def test_a_program_sees_the_same_by_each_route(stage: Stage, wire: "Wire",
         calls = wire.calls(run)
         assert tuple(call.outcome for call in calls) == scenario.outcomes
         assert [call.attempt for call in calls] in ([None], list(range(1, len(calls) + 1)))
+        assert [call.retry_of for call in calls] == [None, *(call.span_id for call in calls[:-1])]
 
 
 @pytest.mark.parametrize("name", GOLDEN)

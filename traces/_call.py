@@ -162,7 +162,13 @@ class Call:
     sequence: int | None
     """Position in the run by the time the request came, from 1; None in records of other tools."""
     attempt: int | None
-    """1, and one more for each earlier failure of the same request in this run."""
+    """1, and one more for each earlier failure of the same request.
+
+    As recorded: as far as its recorder knew, which may be one of several. `tachograph.scoring.link_attempts` tells it from the
+    whole run.
+    """
+    retry_of: str | None = None
+    """Span id of the attempt that this one repeats. Not recorded: `link_attempts` tells it; None before, and of a first one."""
     outcome: Outcome
     error_type: str | None
     """None if all went well: else the provider's error code, the HTTP status, or what broke."""

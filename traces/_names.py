@@ -76,7 +76,6 @@ CALL_API: Final = "tachograph.call.api"
 CALL_OUTCOME: Final = "tachograph.call.outcome"
 CALL_DISCARDED: Final = "tachograph.call.discarded"
 CALL_MESSAGE: Final = "tachograph.call.message"
-SDK_RETRY: Final = "tachograph.call.sdk_retry"
 
 REQUEST_HASH: Final = "tachograph.request.hash"
 REQUEST_BODY_HASH: Final = "tachograph.request.body_hash"

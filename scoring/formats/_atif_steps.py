@@ -129,11 +129,14 @@ def _is_answered(call: Call) -> bool:
 
 
 def _broken(call: Call) -> str:
+    if _is_answered(call):
+        return (
+            f"the call to the model brought only a part of an answer: {call.message or call.error_type or call.outcome}"
+        )
     status = call.response and call.response.status
     said = [f"HTTP {status}" if status else None, call.error_type, call.message]
     told = [part for part in said if part and part != str(status)]
-    answer = "only a part of an answer" if _is_answered(call) else "no answer"
-    return f"the call to the model brought {answer}: {': '.join(told) or call.outcome}"
+    return f"the call to the model brought no answer: {': '.join(told) or call.outcome}"
 
 
 def _metrics(call: Call) -> dict[str, Any] | None:

@@ -32,9 +32,10 @@ class Chains:
         previous = call.request.previous_response_id
         answered = call.response.id if call.response else None
         start = 1 if request.get("instructions") else 0
+        before = self._before(previous)
         if answered is not None and answered in self._wanted:
             self._links[answered] = (previous, [*entries[start:], answers[:1]])
-        return [*entries[:start], *self._before(previous), *entries[start:]] if previous else entries
+        return [*entries[:start], *before, *entries[start:]] if before else entries
 
     def _before(self, answered: str | None) -> list[Any]:
         links: list[list[Any]] = []

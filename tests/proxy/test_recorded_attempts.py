@@ -1,6 +1,5 @@
 """Attempts through the proxy: what it records is enough to link them, however many processes recorded it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,8 @@ from tachograph.scoring import link_attempts, logical_calls
 from tachograph.traces import BodyReader, read_run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.proxy.conftest import Step, Upstream, Wire
 
 CHAT: dict[str, Any] = {"model": "m", "stream": True, "stream_options": {"include_usage": True}}

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from ..scoring import DEFAULT_PROFILE
 from ..traces import TachographError
-from . import _compare_command, _run_command, _score_command, _serve_command, _show_commands
+from . import _agents_command, _compare_command, _run_command, _score_command, _serve_command, _show_commands
 from ._score_files import FILES
 
 __all__ = ["main"]
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_serve(commands)
     _add_run(commands)
+    _add_agents(commands)
     _add_runs(commands)
     _add_calls(commands)
     _add_verify(commands)
@@ -101,6 +102,12 @@ def _add_run(commands: _Commands) -> None:
     _add_store(run)
     run.add_argument("agent_command", nargs="*", metavar="COMMAND", help="any command line, after --")
     run.set_defaults(command=_run_command.run)
+
+
+def _add_agents(commands: _Commands) -> None:
+    agents = commands.add_parser("agents", help="the agents that are known by name, and which of them are installed")
+    agents.add_argument("--json", action="store_true", help="print them as JSON")
+    agents.set_defaults(command=_agents_command.agents)
 
 
 def _add_upstream(parser: argparse.ArgumentParser) -> None:

@@ -15,10 +15,10 @@ from opentelemetry.trace import Status, StatusCode
 from ..proxy import AgentEndpoint, Proxy
 from ..scoring.check import CheckResult, Verdict, check_attributes, judge_check
 from ..traces import Seal, TachographError, new_run_id
-from ._agent import Launch, command_line, environment, prepare_home, refuse_missing
 from ._assignment import Assignment
 from ._check import check_result, run_check, run_setup
 from ._fresh_place import Origin, fresh_place, origin_of
+from ._launch import Launch, command_line, environment, prepare_home, refuse_missing, run_preparations
 from ._sandbox import Sandbox, require_sandbox
 from ._snapshots import Snapshots
 from ._task import Task, require_tools
@@ -93,6 +93,7 @@ async def _drive(
     await run_setup(assignment.task, launch.workdir, env)
     with origin_of(assignment.task, place) as origin:
         prepare_home(assignment.agent, launch)
+        await run_preparations(assignment.agent, launch)
         seen = Snapshots(endpoint.recording.folder)
         folders = {"changes": launch.workdir, "home_changes": launch.home, "temporary_changes": launch.temporary}
         await seen.before(folders)

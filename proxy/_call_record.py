@@ -3,7 +3,7 @@
 import logging
 import time
 
-from ..traces import Amendment, OpenCall, Outcome
+from ..traces import Amendment, OpenCall, Outcome, RunRecording
 from ._observation import Observation
 from ._runs import OpenRun
 
@@ -15,26 +15,69 @@ _logger = logging.getLogger("tachograph.proxy")
 class CallRecord:
     """Announces a call, ends it once, and amends it if more is learnt. No fault of the recording leaves it (law 1)."""
 
-    def __init__(self, run: OpenRun, observation: Observation, *, sync: bool) -> None:
-        """Take the run that the call belongs to; `sync`: what is on disk is to be safe against power loss."""
+    def __init__(
+        self, run: OpenRun, observation: Observation, *, sync: bool, tunnel: "CallRecord | None" = None
+    ) -> None:
+        """Take what the record is made of.
+
+        Args:
+            run: the call belongs to it.
+            observation: what is seen of the call.
+            sync: what is on disk is to be safe against power loss.
+            tunnel: of the call through whose tunnel this one is made; None for an exchange of its own.
+        """
         self._run = run
         self._observation = observation
         self._sync = sync
+        self._tunnel = tunnel
         self._opened: OpenCall | None = None
         self._hashed = False
         self.ended = False
         """The end is on disk."""
 
+    def below(self, observation: Observation) -> "CallRecord":
+        """The record of another call, which is made through the tunnel that this one became."""
+        return CallRecord(self._run, observation, sync=self._sync, tunnel=self)
+
+    @property
+    def recording(self) -> RunRecording:
+        """The run that the call belongs to."""
+        return self._run.recording
+
+    @property
+    def observation(self) -> Observation:
+        """What is seen of the call."""
+        return self._observation
+
+    @property
+    def opened(self) -> OpenCall | None:
+        """The call's announcement; None before it, or if it failed."""
+        return self._opened
+
+    async def sync(self) -> None:
+        """Wait until what was recorded is safe against power loss, if it is to be."""
+        if self._sync:
+            with self:
+                await self._run.sync()
+
     async def announce(self, body: bytes, sent: bytes | None) -> None:
+        """Put the request on disk, safe against power loss if that is asked for."""
+        self.begin(body, sent)
+        if self._sync:
+            with self:
+                await self._run.sync()
+
+    def begin(self, body: bytes, sent: bytes | None) -> None:
         """Put the request on disk: the agent's body, and the one that the upstream gets if it is another."""
         observation = self._observation
         with self:
             self._keep_bodies(body, sent)
             recording = self._run.recording
-            self._opened = recording.start_call(observation.request, observation.start_ns, observation.bodies_lost)
+            tunnel = self._tunnel.opened if self._tunnel else None
+            self._opened = recording.start_call(
+                observation.request, observation.start_ns, observation.bodies_lost, tunnel
+            )
             observation.sequence = self._opened.sequence
-            if self._sync:
-                await self._run.sync()
 
     def hash_request(self) -> None:
         """Work out what can wait until the upstream works: the canonical hash, and which attempt this is."""
@@ -42,7 +85,9 @@ class CallRecord:
             return
         self._hashed = True
         with self:
-            self._observation.attempt = self._run.attempt(self._observation.hash_request())
+            observation = self._observation
+            observation.attempt = self._run.attempts.begin(observation.hash_request(), observation.asked)
+            observation.let_go()
 
     def end(self, outcome: Outcome, message: str | None = None, *, discarded: bool = False) -> None:
         """Put the end of the call on disk, if it is not there yet."""
@@ -57,7 +102,9 @@ class CallRecord:
             call = observation.end(outcome, time.perf_counter_ns(), message, discarded=discarded)
             if self._opened is not None:
                 self._run.recording.end_call(self._opened, call)
-            self._run.ended(call)
+                self._run.attempts.ended(observation.attempt, f"{self._opened.context.span_id:016x}", call)
+            if not call.only_carries_calls:
+                self._run.tally.add(call.usage)
 
     async def complete(self) -> None:
         """Put the end of a call on disk that ended well, if it is not there yet."""

@@ -1,16 +1,16 @@
 """What a request to the proxy is: which run, which question, which headers; then an exchange."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from ..traces import BodyDecoder, CallRequest, DecodingError, InputError, StoreError
+from ..traces import CallRequest, InputError, StoreError
 from ._agent_connection import AgentRequest
 from ._call_record import CallRecord
 from ._exchange import Exchange
-from ._headers import RUN_HEADER, forwarded, recorded_head, recorded_query, replaced, with_key, without_keys
+from ._headers import RUN_HEADER, forwarded, forwarded_upgrade, replaced, with_key, without_keys
 from ._keys import PREFIX
-from ._observation import Observation, session_of
+from ._observation import Observation
+from ._request_record import read_question, recorded_request
 from ._response import send_error
 from ._runs import OpenRun, OpenRuns, Target, WrongKeyError, split_target
 from ._settings import ProxySettings
@@ -71,7 +71,7 @@ class Handler:
         if run is None:
             return send_error(request, 404, "no_run", "name a run: /r/RUN/v1/…, a run key, or x-tachograph-run")
         api = api_of(request.method, target.path)
-        question = _question(api, request)
+        question = read_question(api, request.headers, request.body)
         incoming = _Incoming(request=request, target=target, run=run, api=api, question=question)
         try:
             await self._answer(incoming)
@@ -124,31 +124,25 @@ class Handler:
         return exchange.status, is_answered
 
     def _recorded_request(self, incoming: _Incoming) -> CallRequest:
-        request, question, asking = incoming.request, incoming.question, incoming.asking
-        body = request.body or b""
-        return CallRequest(
+        request = incoming.request
+        return recorded_request(
             method=request.method,
             path=incoming.target.path,
-            query=recorded_query(incoming.target.query),
+            query=incoming.target.query,
             server_address=self._upstream.address.host,
             server_port=self._upstream.address.port,
-            api=incoming.api.name if incoming.api else None,
-            provider=incoming.api.provider if incoming.api else None,
-            model=question.model,
-            streamed=question.streamed,
-            session_id=session_of(request.headers) or question.conversation_id,
-            previous_response_id=question.previous_response_id,
-            unread=question.unread,
-            body_hash=hashlib.sha256(body).hexdigest(),
-            bytes=len(body),
-            sent_body_hash=None if asking is None else hashlib.sha256(asking).hexdigest(),
-            sent_bytes=None if asking is None else len(asking),
-            head=recorded_head(request.head),
+            api=incoming.api,
+            question=incoming.question,
+            headers=request.headers,
+            head=request.head,
+            body=request.body or b"",
+            sent=incoming.asking,
         )
 
     def _outgoing(self, incoming: _Incoming) -> Outgoing:
         request, asking = incoming.request, incoming.asking
-        headers = forwarded(request.head, _NOT_FOR_THE_UPSTREAM)
+        offers_upgrade = request.behind is not None
+        headers = (forwarded_upgrade if offers_upgrade else forwarded)(request.head, _NOT_FOR_THE_UPSTREAM)
         if asking is not None:
             if "content-length" in request.headers:
                 headers = replaced(headers, b"Content-Length", b"%d" % len(asking))
@@ -166,14 +160,5 @@ class Handler:
             headers=headers,
             body=request.body if asking is None else asking,
             chunked=request.body is not None and "content-length" not in request.headers,
+            offers_upgrade=offers_upgrade,
         )
-
-
-def _question(api: Api | None, request: AgentRequest) -> Question:
-    if api is None:
-        return Question()
-    try:
-        body = BodyDecoder(request.headers.get("content-encoding", "")).feed(request.body or b"")
-    except DecodingError as error:
-        return Question(unread=str(error))
-    return api.read_question(body)

@@ -1,5 +1,6 @@
 """Which headers pass, which are exchanged, and which are masked in the record."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_plus
@@ -10,6 +11,9 @@ __all__ = [
     "Head",
     "fields_of",
     "forwarded",
+    "forwarded_upgrade",
+    "masked",
+    "offers_websocket",
     "presented_key",
     "recorded_head",
     "recorded_query",
@@ -42,6 +46,8 @@ _HOP_BY_HOP: Final = frozenset(
     }
 )
 """RFC 9110, section 7.6.1, and `Expect`, which is answered here."""
+_UPGRADE: Final = frozenset({b"connection", b"upgrade"})
+_BODY_HEADERS: Final = frozenset({"content-length", "transfer-encoding"})
 _PLAIN_CONNECTION: Final = frozenset({b"close", b"keep-alive"})
 _FOR_ALL: Final = frozenset({b"content-encoding", b"content-length", b"content-type", b"host"})
 """What says how a body is to be read is nobody's own (RFC 9110, section 7.6.1): without its length a body that somebody called
@@ -60,6 +66,9 @@ _SECRET: Final = frozenset(
         b"set-cookie",
     }
 )
+_PROTOCOL_KEY: Final = b"openai-insecure-api-key."
+"""What a key begins with that is offered as a subprotocol of a WebSocket, since browsers can set no header there."""
+_PROTOCOL_KEY_VALUE: Final = re.compile(re.escape(_PROTOCOL_KEY) + rb"[^\s,]+")
 _SECRET_QUERY: Final = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token", "sig", "signature"})
 
 
@@ -87,6 +96,18 @@ def forwarded(head: Head, dropped: frozenset[bytes] = frozenset()) -> list[tuple
     if not named <= _PLAIN_CONNECTION:
         passing = [line for line in passing if line[0].lower() not in named]
     return passing
+
+
+def offers_websocket(method: str, version: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request offers to go on as a WebSocket, and as nothing else (RFC 6455, section 4.1)."""
+    only_websocket = headers.get("upgrade", "").lower() == "websocket"
+    return only_websocket and method == "GET" and version == "1.1" and not _BODY_HEADERS & headers.keys()
+
+
+def forwarded_upgrade(head: Head, dropped: frozenset[bytes] = frozenset()) -> list[tuple[bytes, bytes]]:
+    """As `forwarded`, with the two headers that offer an upgrade, or take it, as they came."""
+    not_passing = (_HOP_BY_HOP - _UPGRADE) | dropped
+    return [line for line in head if line[0].lower() not in not_passing]
 
 
 def presented_key(headers: Mapping[str, str]) -> str | None:
@@ -133,9 +154,11 @@ def _credentials(value: str) -> str:
 
 def recorded_head(head: Head) -> str:
     """A head for the record: its lines, the values of headers that carry secrets masked, cut where it gets too long."""
-    lines = [name + (_MASKED if name.lower() in _SECRET else b": " + value) for name, value in head]
+    lines = b"\r\n".join(name + (_MASKED if name.lower() in _SECRET else b": " + value) for name, value in head)
+    if _PROTOCOL_KEY in lines:
+        lines = _PROTOCOL_KEY_VALUE.sub(_PROTOCOL_KEY + MASK.encode(), lines)
     # What is not UTF-8 has no place in JSON as it is.
-    return b"\r\n".join(lines)[:_LONGEST_HEAD].decode("utf-8", "backslashreplace")
+    return lines[:_LONGEST_HEAD].decode("utf-8", "backslashreplace")
 
 
 def recorded_query(query: str | None) -> str | None:
@@ -143,6 +166,11 @@ def recorded_query(query: str | None) -> str | None:
     if not query:
         return None
     return "&".join(_masked_member(member) for member in query.split("&"))
+
+
+def masked(said: str, query: str | None) -> str:
+    """What an error says, which may quote the query string that was asked for."""
+    return said.replace(query, recorded_query(query) or "") if query else said
 
 
 def _masked_member(member: str) -> str:

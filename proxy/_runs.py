@@ -1,14 +1,14 @@
 """Which run a call belongs to, and the runs that a proxy has open."""
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final
 from urllib.parse import unquote
 
-from ..traces import Call, InputError, RunRecording, RunStore, Seal, Usage
+from ..traces import InputError, RunRecording, RunStore, Seal, Usage
+from ._attempts import Attempts
 from ._group_commit import GroupCommit
 from ._headers import RUN_HEADER, presented_key
 from ._keys import PREFIX, RunKeys
@@ -17,8 +17,6 @@ __all__ = ["OpenRun", "OpenRuns", "Tally", "Target", "WrongKeyError", "split_tar
 
 _TARGET: Final = re.compile(r"(?:/r/(?P<run>[^/?#]*))?(?P<path>/v1(?:/[^?#]*)?)(?:\?(?P<query>[^#]*))?")
 _SEPARATOR: Final = re.compile(r"[/\\]")
-_REMEMBERED_FAILURES: Final = 256
-_FIRST_FAILURE: Final = 400
 
 
 class WrongKeyError(InputError):
@@ -85,27 +83,7 @@ class OpenRun:
         self.recording = recording
         self.sync = GroupCommit(recording.sync)
         self.tally = Tally()
-        self._failures: OrderedDict[str, int] = OrderedDict()
-
-    def attempt(self, request_hash: str | None) -> int | None:
-        """Which attempt at this request a call is, from 1; None for a request without a canonical hash."""
-        return None if request_hash is None else 1 + self._failures.get(request_hash, 0)
-
-    def ended(self, call: Call) -> None:
-        """Take note of how a call ended."""
-        self.tally.add(call.usage)
-        status = call.response.status if call.response else None
-        failed = call.outcome != "completed" or (status or 0) >= _FIRST_FAILURE
-        request_hash = call.request_hash
-        if request_hash is None:
-            return
-        if failed:
-            self._failures[request_hash] = self._failures.get(request_hash, 0) + 1
-            self._failures.move_to_end(request_hash)
-            if len(self._failures) > _REMEMBERED_FAILURES:
-                self._failures.popitem(last=False)
-        else:
-            self._failures.pop(request_hash, None)
+        self.attempts = Attempts()
 
 
 class OpenRuns:

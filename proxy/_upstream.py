@@ -29,6 +29,8 @@ class Outgoing:
     body: bytes | None
     chunked: bool
     """The agent sent the body in chunks, without a length."""
+    offers_upgrade: bool = False
+    """It offers to go on by another protocol."""
 
 
 class Upstream:
@@ -75,7 +77,8 @@ class Upstream:
         connection = self._kept() or await self._connect()
         self.connections.add(connection)
         try:
-            connection.send(outgoing.method, self._head(outgoing), _framed(outgoing), on_sent)
+            head, body = self._head(outgoing), _framed(outgoing)
+            connection.send(outgoing.method, head, body, on_sent, offers_upgrade=outgoing.offers_upgrade)
             await connection.wait_for_head()
         except BaseException:
             self.release(connection)

@@ -2,11 +2,24 @@
 
 from ._bodies import GrowingBody
 from ._body_reader import BodyReader
-from ._call import Amendment, Call, CallRequest, CallResponse, Outcome, Timing, ToolCall, Usage, UsageSource
+from ._call import (
+    Amendment,
+    Call,
+    CallRequest,
+    CallResponse,
+    Outcome,
+    Sender,
+    Timing,
+    ToolCall,
+    Tunnel,
+    Usage,
+    UsageSource,
+)
 from ._canonical import VOLATILE_MEMBERS, canonical_json, canonical_request_hash
 from ._decoding import BodyDecoder, DecodingError
 from ._errors import InputError, LaunchError, ProxyError, StoreError, TachographError
 from ._follow import JournalFollower
+from ._messages import MessageKind, TunnelMessage, read_messages
 from ._otlp import SpanRecord
 from ._reader import Run, is_live, read_calls, read_run, read_spans
 from ._recording import OpenCall, RunRecording
@@ -28,6 +41,7 @@ __all__ = [
     "InputError",
     "JournalFollower",
     "LaunchError",
+    "MessageKind",
     "OpenCall",
     "Outcome",
     "ProxyError",
@@ -36,12 +50,15 @@ __all__ = [
     "RunStore",
     "Score",
     "Seal",
+    "Sender",
     "SpanRecord",
     "StoreError",
     "Survey",
     "TachographError",
     "Timing",
     "ToolCall",
+    "Tunnel",
+    "TunnelMessage",
     "Usage",
     "UsageSource",
     "Verification",
@@ -55,6 +72,7 @@ __all__ = [
     "latest_scores",
     "new_run_id",
     "read_calls",
+    "read_messages",
     "read_run",
     "read_spans",
     "survey",

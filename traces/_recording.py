@@ -19,6 +19,7 @@ from ._bodies import BodyCache, BodyPack
 from ._call import Amendment, Call, CallRequest
 from ._errors import StoreError
 from ._journal import Journal, Stamp, without_stamp
+from ._messages import TunnelMessage, message_attributes
 from ._otlp import encode_moment
 from ._reader import JOURNAL_NAME, read_announcement, read_calls
 from ._seal import Seal, survey
@@ -46,6 +47,11 @@ class OpenCall:
     """Those of its request."""
     sequence: int | None
     """The call's number in the run; None if the announcement waits for a full disk."""
+
+    @property
+    def span_id(self) -> str:
+        """16 hex digits."""
+        return f"{self.context.span_id:016x}"
 
 
 class RunRecording:
@@ -109,15 +115,18 @@ class RunRecording:
         """Lines that wait for a disk that cannot take them."""
         return self._journal.unwritten
 
-    def start_call(self, request: CallRequest, start_ns: int, bodies_lost: str | None) -> OpenCall:
+    def start_call(
+        self, request: CallRequest, start_ns: int, bodies_lost: str | None, tunnel: OpenCall | None = None
+    ) -> OpenCall:
         """Announce a call: from here on it is known even if this process is killed.
 
         Args:
             request: what is asked.
             start_ns: Unix time, nanoseconds.
             bodies_lost: why the request's body is not kept; None if it is.
+            tunnel: the call through whose tunnel it is made; None for an exchange of its own.
         """
-        parent = self.calls_below
+        parent = tunnel.context if tunnel else self.calls_below
         span_id = self._ids.generate_span_id()
         context = SpanContext(parent.trace_id, span_id, is_remote=False, trace_flags=parent.trace_flags)
         attributes = request_attributes(request)
@@ -148,6 +157,11 @@ class RunRecording:
         """Record what was learnt of a call after its end: bytes behind the terminal event, a failed last write."""
         attributes = {**amendment_attributes(amendment), **self._known(names.TAIL)}
         self._journal.append(encode_moment(names.TAIL, opened.context, attributes, amendment.at_ns))
+
+    def record_message(self, opened: OpenCall, message: TunnelMessage) -> None:
+        """Record a message that passes through a call's tunnel."""
+        attributes = {**message_attributes(message), **self._known(names.MESSAGE)}
+        self._journal.append(encode_moment(names.MESSAGE, opened.context, attributes, message.at_ns))
 
     def _announce(self, kind: str, span: SpanContext, attributes: Mapping[str, Any], start_ns: int) -> Stamp | None:
         """Write that a span has begun, as a span of no duration below it."""
@@ -280,6 +294,8 @@ def _totals(folder: Path) -> dict[str, int]:
     """Sums over the run's calls, under names of our own so that no backend adds them to the calls' once more."""
     calls = tokens_in = tokens_out = without = 0
     for call in read_calls(folder):
+        if call.only_carries_calls:
+            continue
         calls += 1
         tokens_in += call.usage.input_tokens or 0
         tokens_out += call.usage.output_tokens or 0

@@ -39,7 +39,9 @@ def trajectory_steps(turns: Iterable[Turn]) -> list[Step]:
 
 def asks_a_model(call: Call) -> bool:
     """Whether a call is one of the agent's to a model: it may ask for a list of models, and the proxy may ask twice."""
-    return call.request.method not in ("GET", "HEAD") and makes_model_work(call) and not call.discarded
+    by_message = call.request.tunnel_id is not None
+    is_asked = by_message or call.request.method not in ("GET", "HEAD")
+    return is_asked and makes_model_work(call) and not call.discarded
 
 
 def _when(turn: Turn) -> tuple[int, int, str]:

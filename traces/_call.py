@@ -205,7 +205,11 @@ class Call:
     sequence: int | None
     """Position in the run by the time the request came, from 1; None in records of other tools."""
     attempt: int | None
-    """1, and one more for each earlier failure of the same request in this run that it repeats."""
+    """1, and one more for each earlier failure of the same request in this run that it repeats.
+
+    As recorded: as far as its recorder knew, which may be one of several. `tachograph.scoring.link_attempts` tells it, and
+    `retry_of`, from the whole run.
+    """
     retry_of: str | None = None
     """Span id of the attempt before; None for the first."""
     outcome: Outcome

@@ -80,7 +80,6 @@ CALL_OUTCOME: Final = "tachograph.call.outcome"
 CALL_DISCARDED: Final = "tachograph.call.discarded"
 CALL_MESSAGE: Final = "tachograph.call.message"
 CALL_TUNNEL: Final = "tachograph.call.tunnel"
-SDK_RETRY: Final = "tachograph.call.sdk_retry"
 
 REQUEST_HASH: Final = "tachograph.request.hash"
 REQUEST_BODY_HASH: Final = "tachograph.request.body_hash"

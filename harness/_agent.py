@@ -1,48 +1,19 @@
 """What is known of an agent: how it is started, what it needs around it. An agent is data; see `agents/*.toml`."""
 
-import os
-import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
 
-from ..traces import InputError, LaunchError, StoreError
-from ._processes import find_program
+from ..traces import InputError
 
-__all__ = [
-    "Agent",
-    "Launch",
-    "agent_names",
-    "command_agent",
-    "command_line",
-    "environment",
-    "load_agent",
-    "prepare_home",
-    "refuse_missing",
-]
+__all__ = ["Agent", "agent_names", "command_agent", "load_agent"]
 
-_KEYS: Final = {
-    "name": str,
-    "install": str,
-    "version": list,
-    "argv": list,
-    "env": dict,
-    "files": dict,
-    "housekeeping": list,
-}
+_APIS: Final = ("chat_completions", "responses", "messages")
 _REQUIRED: Final = ("name", "argv")
-_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
-_FILES: Final = "{files}"
-_PASSED_ON: Final = ("PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""What an agent gets of this process's environment. All else may hold a secret."""
-
-
-_TOOLCHAINS: Final = {"RUSTUP_HOME": ".rustup", "PYENV_ROOT": ".pyenv", "RBENV_ROOT": ".rbenv", "NVM_DIR": ".nvm"}
-"""Variables that say where toolchains are, with where they look below HOME otherwise: the agent's HOME is another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,39 +26,16 @@ class Agent:
     """More variables, beside those that every agent gets."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Files to write below its HOME, by relative path."""
+    prepare: tuple[tuple[str, ...], ...] = ()
+    """Commands to run before it, in its HOME and environment, such as one that signs it in."""
+    api: str | None = None
+    """Which API it speaks: `chat_completions`, `responses` or `messages`; None if not known."""
     install: str | None = None
     """How people install it; None if not known."""
     version: tuple[str, ...] | None = None
     """The command that prints its version; None if there is none."""
     housekeeping: tuple[str, ...] = ()
     """Globs of the files that it keeps for itself in every workdir."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
-    """One start of an agent: what its placeholders stand for."""
-
-    prompt: str
-    model: str
-    base_url: str
-    """Ends in `/v1`."""
-    key: str = field(repr=False)
-    workdir: Path
-    home: Path
-    temporary: Path
-    run_id: str
-
-    def placeholders(self) -> dict[str, str]:
-        """The values by the names that agents' texts use."""
-        return {
-            "prompt": self.prompt,
-            "model": self.model,
-            "base_url": self.base_url,
-            "root_url": self.base_url.removesuffix("/v1"),
-            "key": self.key,
-            "workdir": str(self.workdir),
-            "home": str(self.home),
-        }
 
 
 def agent_names() -> list[str]:
@@ -123,92 +71,6 @@ def command_agent(argv: list[str]) -> Agent:
     return Agent(name=Path(argv[0]).name, argv=tuple(argv))
 
 
-def _fill(text: str, values: Mapping[str, str]) -> str:
-    """The text with the placeholders filled in that are known; other braces stay."""
-    return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), text)
-
-
-def command_line(agent: Agent, launch: Launch) -> Iterator[str]:
-    """The agent's arguments. `{files}` becomes the files of the workdir that the prompt names."""
-    values = launch.placeholders()
-    for argument in agent.argv:
-        if argument == _FILES:
-            yield from _named_files(launch)
-        else:
-            yield _fill(argument, values)
-
-
-def environment(agent: Agent, launch: Launch) -> dict[str, str]:
-    """The agent's whole environment: an own HOME, and the endpoint and run key under every name that agents look at."""
-    values = launch.placeholders()
-    common = {
-        "HOME": launch.home,
-        "TMPDIR": launch.temporary,
-        "XDG_CONFIG_HOME": launch.home / ".config",
-        "XDG_DATA_HOME": launch.home / ".local/share",
-        "XDG_CACHE_HOME": launch.home / ".cache",
-        "XDG_STATE_HOME": launch.home / ".local/state",
-        "TERM": "xterm-256color",
-        "OPENAI_API_BASE": launch.base_url,
-        "OPENAI_BASE_URL": launch.base_url,
-        "OPENAI_API_KEY": launch.key,
-        "OPENAI_MODEL": launch.model,
-        "ANTHROPIC_BASE_URL": values["root_url"],
-        "ANTHROPIC_API_KEY": launch.key,
-        "LLM_BASE_URL": launch.base_url,
-        "LLM_API_KEY": launch.key,
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
-        # Python would take a stale .pyc for a file that was changed within a second to one of the same size.
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "TACHOGRAPH_RUN_ID": launch.run_id,
-    }
-    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    toolchains = {name: os.environ.get(name, str(Path.home() / below)) for name, below in _TOOLCHAINS.items()}
-    passed_on.update({name: folder for name, folder in toolchains.items() if Path(folder).is_dir()})
-    own = {name: _fill(value, values) for name, value in agent.env.items()}
-    return {**passed_on, **{name: str(value) for name, value in common.items()}, **own}
-
-
-def refuse_missing(agent: Agent, workdir: Path) -> None:
-    """Refuse an agent that is not installed, before anything is recorded.
-
-    Raises:
-        LaunchError: its program cannot be found from the workdir, or by the PATH that it will get.
-    """
-    path = agent.env.get("PATH", os.environ.get("PATH", os.defpath))
-    if "{" in agent.argv[0]:
-        return
-    try:
-        find_program(agent.argv, workdir, {"PATH": path})
-    except LaunchError as error:
-        hint = f"; to install it: {agent.install}" if agent.install else ""
-        raise LaunchError(f"{error}{hint}") from error
-
-
-def prepare_home(agent: Agent, launch: Launch) -> None:
-    """Write the agent's configuration files.
-
-    Raises:
-        StoreError: they cannot be written.
-    """
-    values = launch.placeholders()
-    try:
-        for name, text in agent.files.items():
-            path = launch.home / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(_fill(text, values), encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{launch.home}: cannot prepare the agent's HOME: {error.strerror}") from error
-
-
-def _named_files(launch: Launch) -> Iterator[str]:
-    for word in dict.fromkeys(re.findall(r"[\w./-]+\w", launch.prompt)):
-        path = launch.workdir / word
-        if path.is_file() and path.resolve().is_relative_to(launch.workdir.resolve()):
-            yield word
-
-
 def _folder() -> Traversable:
     return files("tachograph.harness") / "agents"
 
@@ -222,23 +84,70 @@ def _agent(where: str, given: dict[str, Any]) -> Agent:
         raise InputError(f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(_KEYS)}")
     if missing := [key for key in _REQUIRED if key not in given]:
         raise InputError(f"{where}: the key {', '.join(missing)} is missing")
-    for key, kind in _KEYS.items():
-        if key in given and not _has_kind(given[key], kind):
-            raise InputError(f"{where}: {key} must be {_DESCRIBED[kind]}, not {given[key]!r}")
-    return Agent(
-        name=given["name"],
-        argv=tuple(given["argv"]),
-        env=given.get("env", {}),
-        files=given.get("files", {}),
-        install=given.get("install"),
-        version=tuple(given["version"]) if "version" in given else None,
-        housekeeping=tuple(given.get("housekeeping", ())),
-    )
+    members = {}
+    for key, value in given.items():
+        try:
+            members[key] = _KEYS[key](value)
+        except _WrongValueError as error:
+            raise InputError(f"{where}: {key} must be {error}, not {value!r}") from None
+    return Agent(**members)
 
 
-_DESCRIBED: Final = {str: "text", list: "a list of texts", dict: "a table of texts"}
+class _WrongValueError(Exception):
+    """The message says what the value must be."""
 
 
-def _has_kind(value: Any, kind: type) -> bool:
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else (value,)
-    return isinstance(value, kind) and all(isinstance(item, str) for item in items)
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _WrongValueError("text")
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _WrongValueError("a list of texts")
+    return tuple(value)
+
+
+def _command(value: Any) -> tuple[str, ...]:
+    if not (words := _texts(value)):
+        raise _WrongValueError("a list of texts, the first of which is a program")
+    return words
+
+
+def _commands(value: Any) -> tuple[tuple[str, ...], ...]:
+    if not isinstance(value, list) or not all(isinstance(item, list) for item in value):
+        raise _WrongValueError("a list of commands, each a list of texts")
+    return tuple(map(_command, value))
+
+
+def _table(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+        raise _WrongValueError("a table of texts")
+    return value
+
+
+def _files(value: Any) -> dict[str, str]:
+    if any(Path(name).is_absolute() or ".." in Path(name).parts for name in _table(value)):
+        raise _WrongValueError("a table of texts by paths below the agent's HOME")
+    return _table(value)
+
+
+def _api(value: Any) -> str:
+    if value not in _APIS:
+        raise _WrongValueError(f"one of {', '.join(_APIS)}")
+    return _text(value)
+
+
+_KEYS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "name": _text,
+    "api": _api,
+    "install": _text,
+    "version": _command,
+    "prepare": _commands,
+    "argv": _command,
+    "env": _table,
+    "files": _files,
+    "housekeeping": _texts,
+}
+"""Each key with the reader of its value."""

@@ -22,6 +22,8 @@ class Assignment:
     """The matrix of runs that this one belongs to."""
     attempt: int
     """From 1."""
+    sandbox: bool = False
+    """The agent sees only its own folders and the proxy."""
     keep: Path | None = None
     """The folder to work in, which stays; None: a temporary one, which does not."""
 
@@ -39,6 +41,7 @@ class Assignment:
             "tachograph.task.hash": self.task.hash,
             "tachograph.agent.argv": self.agent.argv,
             "tachograph.model": self.model,
+            "tachograph.agent.sandbox": self.sandbox,
             **task_attributes(_task_facts(self.task)),
             **agent_attributes(AgentFacts(name=self.agent.name, housekeeping=self.agent.housekeeping)),
         }

@@ -1,59 +1,30 @@
 """The commands of a task itself: its setup, and the check that decides pass or fail."""
 
-import subprocess
-import tempfile
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..scoring.check import CheckResult, read_beneath, with_report
 from ..traces import LaunchError
 from ._fresh_place import FreshPlace
-from ._processes import end_all, exit_status, overran, start
+from ._quiet_command import CommandOutcome, run_quietly
 from ._task import Task
 
-__all__ = ["CheckOutcome", "check_result", "run_check", "run_setup"]
+__all__ = ["check_result", "run_check", "run_setup"]
 
-_SHOWN_BYTES = 4096
 _LARGEST_REPORT = 64 * 2**20
 """Bytes of a report file that are kept; what is longer is cut there, and does not read as a whole report."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckOutcome:
-    """How a check, or a setup, ended."""
-
-    exit_code: int | None
-    """None if a signal ended it."""
-    signal: int | None
-    """None if it exited by itself."""
-    timed_out: bool
-    started_ns: int
-    """Unix time, nanoseconds."""
-    duration_ns: int
-    """Until the command exited or its time was up, by a monotonic clock."""
-    stdout: bytes
-    """The whole of it."""
-    stderr: bytes
-    """The whole of it."""
-
-    @property
-    def passed(self) -> bool:
-        """Exit code 0 within the time."""
-        return self.exit_code == 0 and not self.timed_out
-
-
-async def run_check(task: Task, workdir: Path, env: Mapping[str, str]) -> CheckOutcome:
+async def run_check(task: Task, workdir: Path, env: Mapping[str, str]) -> CommandOutcome:
     """Run the task's check in `workdir`, with exactly this environment, and end whatever it leaves running.
 
     Raises:
         LaunchError: The command cannot be started.
     """
-    return await _run(task.check_command, workdir, env, task.check_timeout)
+    return await run_quietly(_shell(task.check_command), workdir, env, task.check_timeout)
 
 
-def check_result(task: Task, workdir: Path, outcome: CheckOutcome, fresh: FreshPlace) -> CheckResult:
+def check_result(task: Task, workdir: Path, outcome: CommandOutcome, fresh: FreshPlace) -> CheckResult:
     """What a check that ran in a fresh place says, with the results that its report tells of."""
     report, problem = None, None
     if task.report_path is not None:
@@ -82,7 +53,7 @@ def check_result(task: Task, workdir: Path, outcome: CheckOutcome, fresh: FreshP
     )
 
 
-async def run_setup(task: Task, workdir: Path, env: Mapping[str, str]) -> CheckOutcome | None:
+async def run_setup(task: Task, workdir: Path, env: Mapping[str, str]) -> CommandOutcome | None:
     """Run the task's setup, if it has one, the way the check is run; None if it has none.
 
     Raises:
@@ -90,44 +61,12 @@ async def run_setup(task: Task, workdir: Path, env: Mapping[str, str]) -> CheckO
     """
     if task.setup_command is None:
         return None
-    outcome = await _run(task.setup_command, workdir, env, task.check_timeout)
+    outcome = await run_quietly(_shell(task.setup_command), workdir, env, task.check_timeout)
     if not outcome.passed:
-        raise LaunchError(f"the setup of task {task.id} {_failure(outcome)}: {task.setup_command}\n{_tail(outcome)}")
+        how, _, said = outcome.failure.partition(": ")
+        raise LaunchError(f"the setup of task {task.id} {how}: {task.setup_command}\n{said}")
     return outcome
 
 
-async def _run(command: str, workdir: Path, env: Mapping[str, str], seconds: float) -> CheckOutcome:
-    # Files and not pipes: a process left behind cannot hold the output open, and no output is too long for them.
-    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        started_ns, begin = time.time_ns(), time.monotonic_ns()
-        descriptors = (subprocess.DEVNULL, stdout.fileno(), stderr.fileno())
-        process = start("/bin/sh", ("/bin/sh", "-c", command), workdir, env, descriptors)
-        try:
-            timed_out = await overran(process, seconds)
-            duration_ns = time.monotonic_ns() - begin
-        finally:
-            await end_all(process, env)
-        exit_code, signal = exit_status(process)
-        stdout.seek(0)
-        stderr.seek(0)
-        return CheckOutcome(
-            exit_code=exit_code,
-            signal=signal,
-            timed_out=timed_out,
-            started_ns=started_ns,
-            duration_ns=duration_ns,
-            stdout=stdout.read(),
-            stderr=stderr.read(),
-        )
-
-
-def _failure(outcome: CheckOutcome) -> str:
-    if outcome.timed_out:
-        return f"did not end within {outcome.duration_ns / 1e9:.0f} s"
-    return (
-        f"failed with exit code {outcome.exit_code}" if outcome.signal is None else f"died of signal {outcome.signal}"
-    )
-
-
-def _tail(outcome: CheckOutcome) -> str:
-    return (outcome.stdout + outcome.stderr)[-_SHOWN_BYTES:].decode("utf-8", "replace")
+def _shell(line: str) -> tuple[str, ...]:
+    return ("/bin/sh", "-c", line)

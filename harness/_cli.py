@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from ..scoring import DEFAULT_PROFILE
 from ..traces import TachographError
-from . import _compare_command, _run_command, _score_command, _serve_command, _show_commands
+from . import _agents_command, _compare_command, _run_command, _score_command, _serve_command, _show_commands
 from ._score_files import FILES
 
 __all__ = ["main"]
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_serve(commands)
     _add_run(commands)
+    _add_agents(commands)
     _add_runs(commands)
     _add_calls(commands)
     _add_verify(commands)
@@ -93,6 +94,9 @@ def _add_run(commands: _Commands) -> None:
         "--sweep", default="local", help="name of the matrix of runs that this belongs to (default: local)"
     )
     run.add_argument("--keep", type=Path, metavar="DIR", help="work in DIR and leave it (default: a temporary folder)")
+    run.add_argument(
+        "--sandbox", action="store_true", help="the agent sees only its own folders and the proxy (needs bubblewrap)"
+    )
     run.add_argument("--json", action="store_true", help="print the result as JSON")
     _add_upstream(run)
     _add_store(run)
@@ -100,9 +104,19 @@ def _add_run(commands: _Commands) -> None:
     run.set_defaults(command=_run_command.run)
 
 
+def _add_agents(commands: _Commands) -> None:
+    agents = commands.add_parser("agents", help="the agents that are known by name, and which of them are installed")
+    agents.add_argument("--json", action="store_true", help="print them as JSON")
+    agents.set_defaults(command=_agents_command.agents)
+
+
 def _add_upstream(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--upstream", metavar="URL", help="the model's endpoint, ending in /v1, or: local")
     parser.add_argument(
-        "--upstream", required=True, metavar="URL", help="the model's endpoint, ending in /v1, or: local"
+        "--upstreams", type=Path, metavar="FILE", help="several endpoints, by model or path: a TOML file (see README)"
+    )
+    parser.add_argument(
+        "--ca-file", type=Path, metavar="FILE", help="certificates to trust beside those of the system, PEM"
     )
     parser.add_argument(
         "--key-file",

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from opentelemetry.sdk.trace import Span
 from opentelemetry.trace import Status, StatusCode
@@ -14,10 +15,11 @@ from opentelemetry.trace import Status, StatusCode
 from ..proxy import AgentEndpoint, Proxy
 from ..scoring.check import CheckResult, Verdict, check_attributes, judge_check
 from ..traces import Seal, TachographError, new_run_id
-from ._agent import Launch, command_line, environment, prepare_home, refuse_missing
 from ._assignment import Assignment
 from ._check import check_result, run_check, run_setup
 from ._fresh_place import Origin, fresh_place, origin_of
+from ._launch import Launch, command_line, environment, prepare_home, refuse_missing, run_preparations
+from ._sandbox import Sandbox, require_sandbox
 from ._snapshots import Snapshots
 from ._task import Task, require_tools
 from ._terminal import Command, Outcome, run_in_terminal
@@ -61,6 +63,8 @@ async def run_once(proxy: Proxy, assignment: Assignment, watch: Callable[[Phase,
         StoreError: the record cannot be written.
     """
     require_tools(assignment.task)
+    if assignment.sandbox:
+        require_sandbox()
     run_id = new_run_id(f"{assignment.task.id}-{assignment.agent.name}")
     with _place(assignment.keep) as place:
         copy_workdir(assignment.task.workdir, place / "workdir")
@@ -89,6 +93,7 @@ async def _drive(
     await run_setup(assignment.task, launch.workdir, env)
     with origin_of(assignment.task, place) as origin:
         prepare_home(assignment.agent, launch)
+        await run_preparations(assignment.agent, launch)
         seen = Snapshots(endpoint.recording.folder, endpoint.recording.redactor)
         folders = {"changes": launch.workdir, "home_changes": launch.home, "temporary_changes": launch.temporary}
         await seen.before(folders)
@@ -126,19 +131,33 @@ async def _run_agent(assignment: Assignment, launch: Launch, endpoint: AgentEndp
     with recording.span("agent", f"invoke_agent {agent.name}", attributes=attributes) as span:
         recording.calls_below = span.get_span_context()
         try:
-            return await run_in_terminal(
-                Command(
-                    argv=tuple(command_line(agent, launch)),
-                    cwd=launch.workdir,
-                    env=env,
-                    timeout=assignment.task.timeout,
-                ),
-                cast=recording.folder / "terminal.cast",
-                redactor=recording.redactor,
-                on_end=lambda outcome: _tell_outcome(span, outcome),
+            command = Command(
+                argv=tuple(command_line(agent, launch)),
+                cwd=launch.workdir,
+                env=env,
+                timeout=assignment.task.timeout,
             )
+            async with _around(command, launch, assignment) as command:
+                return await run_in_terminal(
+                    command,
+                    cast=recording.folder / "terminal.cast",
+                    redactor=recording.redactor,
+                    on_end=lambda outcome: _tell_outcome(span, outcome),
+                )
         finally:
             recording.calls_below = below
+
+
+@contextlib.asynccontextmanager
+async def _around(command: Command, launch: Launch, assignment: Assignment) -> AsyncIterator[Command]:
+    """The command as it is to be started."""
+    if not assignment.sandbox:
+        yield command
+        return
+    port = urlsplit(launch.base_url).port
+    assert port is not None
+    async with Sandbox.opened((launch.workdir, launch.home, launch.temporary), port) as sandbox:
+        yield sandbox.around(command)
 
 
 def _tell_outcome(span: Span, outcome: Outcome) -> None:

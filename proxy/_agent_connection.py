@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import httptools
 
-from ._headers import Head, fields_of
+from ._headers import Head, fields_of, offers_websocket
+from ._tunnel_end import BytesBehind
 
 __all__ = ["AgentConnection", "AgentRequest", "Handle"]
 
@@ -52,6 +53,8 @@ class AgentRequest:
     """The monotonic clock when its body was in."""
     is_answered: bool = False
     """Bytes of an answer have gone to the agent."""
+    behind: BytesBehind | None = None
+    """What came behind it, if it offers an upgrade to WebSocket; else None, and what comes is the next request."""
 
 
 _logger = logging.getLogger("tachograph.proxy.connections")
@@ -137,7 +140,7 @@ class AgentConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._go_on_without_upgrade(data[upgrade.args[0] :])
+            self._take_offer(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             # The parser's words quote nothing of the request: a key may be in the line at fault.
             self._refuse(b"400 Bad Request", f"this is not HTTP/1.1: {error}")
@@ -185,21 +188,32 @@ class AgentConnection(asyncio.Protocol):
             return
         if self._body or "transfer-encoding" in request.headers:
             request.body = b"".join(self._body)
-        request.read = time.perf_counter_ns()
         self._begin_message()
+        self._add_request(request)
+
+    def _add_request(self, request: AgentRequest) -> None:
+        request.read = time.perf_counter_ns()
         self._waiting.append(request)
         if self.task is None:
             self._answer_next()
         elif len(self._waiting) >= _PIPELINED:
             self.transport.pause_reading()
 
-    def _go_on_without_upgrade(self, rest: bytes) -> None:
+    def _take_offer(self, rest: bytes) -> None:
+        """Take the offer of a WebSocket to the upstream, and pass over any other."""
+        request = self._request
+        assert request is not None
+        if not offers_websocket(request.method, request.version, request.headers):
+            self._go_on_without_upgrade(request, rest)
+            return
+        request.behind = self._parser = BytesBehind(self.transport, rest)
+        self._add_request(request)
+
+    def _go_on_without_upgrade(self, request: AgentRequest, rest: bytes) -> None:
         """Read on as if no upgrade had been offered, which is how one is refused (RFC 9110, section 7.8).
 
         llhttp stops behind the head. Another one is given a head that says no more than how the body is framed.
         """
-        request = self._request
-        assert request is not None
         names = ("content-length", "transfer-encoding")
         framing = "".join(f"{name}: {request.headers[name]}\r\n" for name in names if name in request.headers)
         self._parser = httptools.HttpRequestParser(self)
@@ -218,9 +232,19 @@ class AgentConnection(asyncio.Protocol):
             self._idle_since = self._loop.time()
             if not request.keep_alive:
                 self.transport.close()
+            elif request.behind is not None:
+                self._read_on(request.behind.data)
             elif self._waiting and not self.transport.is_closing():
                 self.transport.resume_reading()
                 self._answer_next()
+
+    def _read_on(self, data: bytes) -> None:
+        """Go on with what came behind an upgrade that was refused: more requests."""
+        if not self.transport.is_closing():
+            self._parser = httptools.HttpRequestParser(self)
+            self._begin_message()
+            self.transport.resume_reading()
+            self.data_received(data)
 
     def write(self, data: bytes) -> None:
         """Send bytes.

@@ -4,11 +4,10 @@ import logging
 import time
 from collections.abc import Callable
 
-from ..traces import Amendment, GrowingBody, OpenCall, Outcome, UnsearchableError
+from ..traces import Amendment, GrowingBody, HashedBody, OpenCall, Outcome, RunRecording, UnsearchableError
 from ._body_policy import LOST, told_of_amendment, told_of_call, told_of_request
 from ._observation import Observation
 from ._runs import OpenRun
-from ._settings import BodyPolicy
 
 __all__ = ["CallRecord"]
 
@@ -18,40 +17,78 @@ _logger = logging.getLogger("tachograph.proxy")
 class CallRecord:
     """Announces a call, ends it once, and amends it if more is learnt. No fault of the recording leaves it (law 1)."""
 
-    def __init__(self, run: OpenRun, observation: Observation, *, bodies: BodyPolicy, sync: bool) -> None:
-        """Take the run that the call belongs to.
+    def __init__(
+        self, run: OpenRun, observation: Observation, *, sync: bool, tunnel: "CallRecord | None" = None
+    ) -> None:
+        """Take what the record is made of.
 
         Args:
-            run: it.
-            observation: of the call.
-            bodies: what is kept of them.
+            run: the call belongs to it.
+            observation: what is seen of the call.
             sync: what is on disk is to be safe against power loss.
+            tunnel: of the call through whose tunnel this one is made; None for an exchange of its own.
         """
         self._run = run
         self._observation = observation
-        self._bodies: BodyPolicy = bodies
-        observation.bodies_lost = LOST.get(bodies)
+        observation.bodies_lost = LOST.get(run.bodies)
         self._sync = sync
+        self._tunnel = tunnel
         self._opened: OpenCall | None = None
         self._hashed = False
         self.ended = False
         """The end is on disk."""
 
-    async def announce(self, body: bytes, sent: bytes | None, content_encoding: str) -> None:
+    def below(self, observation: Observation) -> "CallRecord":
+        """The record of another call, which is made through the tunnel that this one became."""
+        return CallRecord(self._run, observation, sync=self._sync, tunnel=self)
+
+    @property
+    def recording(self) -> RunRecording:
+        """The run that the call belongs to."""
+        return self._run.recording
+
+    def new_response(self) -> HashedBody:
+        """An empty body for an answer."""
+        return self._run.new_response()
+
+    @property
+    def observation(self) -> Observation:
+        """What is seen of the call."""
+        return self._observation
+
+    @property
+    def opened(self) -> OpenCall | None:
+        """The call's announcement; None before it, or if it failed."""
+        return self._opened
+
+    async def sync(self) -> None:
+        """Wait until what was recorded is safe against power loss, if it is to be."""
+        if self._sync:
+            with self:
+                await self._run.sync()
+
+    async def announce(self, body: bytes, sent: bytes | None, content_encoding: str = "") -> None:
+        """Put the request on disk, safe against power loss if that is asked for."""
+        self.begin(body, sent, content_encoding)
+        if self._sync:
+            with self:
+                await self._run.sync()
+
+    def begin(self, body: bytes, sent: bytes | None, content_encoding: str = "") -> None:
         """Put the request on disk: the agent's body, and the one that the upstream gets if it is another."""
         observation = self._observation
         with self:
             self._keep_requests(body, sent, content_encoding)
             recording = self._run.recording
+            tunnel = self._tunnel.opened if self._tunnel else None
             self._opened = recording.start_call(
-                told_of_request(self._bodies, observation.request),
+                told_of_request(self._run.bodies, observation.request),
                 observation.start_ns,
                 observation.bodies_lost,
-                observation.bodies_masked,
+                tunnel,
+                bodies_masked=observation.bodies_masked,
             )
             observation.sequence = self._opened.sequence
-            if self._sync:
-                await self._run.sync()
 
     def hash_request(self) -> None:
         """Work out what can wait until the upstream works: the canonical hash, and which attempt this is."""
@@ -59,7 +96,9 @@ class CallRecord:
             return
         self._hashed = True
         with self:
-            self._observation.attempt = self._run.attempt(self._observation.hash_request())
+            observation = self._observation
+            observation.attempt = self._run.attempts.begin(observation.hash_request(), observation.asked)
+            observation.let_go()
 
     def end(self, outcome: Outcome, message: str | None = None, *, discarded: bool = False) -> None:
         """Put the end of the call on disk, if it is not there yet."""
@@ -73,8 +112,10 @@ class CallRecord:
                 self._keep_response()
             call = observation.end(outcome, time.perf_counter_ns(), message, discarded=discarded)
             if self._opened is not None:
-                self._run.recording.end_call(self._opened, told_of_call(self._bodies, call))
-            self._run.ended(call)
+                self._run.recording.end_call(self._opened, told_of_call(self._run.bodies, call))
+                self._run.attempts.ended(observation.attempt, f"{self._opened.context.span_id:016x}", call)
+            if not call.only_carries_calls:
+                self._run.tally.add(call.usage)
 
     async def complete(self) -> None:
         """Put the end of a call on disk that ended well, if it is not there yet."""
@@ -103,7 +144,7 @@ class CallRecord:
                 bodies_masked=observation.bodies_masked or None,
             )
             if self._opened is not None:
-                self._run.recording.amend_call(self._opened, told_of_amendment(self._bodies, amendment))
+                self._run.recording.amend_call(self._opened, told_of_amendment(self._run.bodies, amendment))
 
     def _keep_requests(self, body: bytes, sent: bytes | None, content_encoding: str) -> None:
         request, bodies = self._observation.request, self._run.recording.bodies
@@ -119,8 +160,21 @@ class CallRecord:
         if isinstance(body, GrowingBody):
             self._keep(body.sha256, lambda: self._run.recording.bodies.put_response(body))
 
+    def keep_message(self, content: bytes) -> tuple[str | None, str | None, str | None]:
+        """Keep a message of a tunnel: its hash, that of what is kept if secrets are masked in it, and why it is not kept."""
+        body = self._run.new_response()
+        body.add(content)
+        if not isinstance(body, GrowingBody):
+            return None if self._run.bodies == "none" else body.sha256, None, LOST.get(self._run.bodies)
+        try:
+            return body.sha256, self._run.recording.bodies.put_response(body), None
+        except OSError as error:
+            return body.sha256, None, error.strerror or str(error)
+        except UnsearchableError as error:
+            return body.sha256, None, str(error)
+
     def _keep(self, digest: str, put: Callable[[], str | None]) -> None:
-        if self._bodies != "full":
+        if self._run.bodies != "full":
             return
         try:
             kept = put()

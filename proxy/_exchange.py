@@ -12,9 +12,12 @@ from typing import Final
 from ._agent_connection import AgentRequest
 from ._agent_server import INTERRUPTED
 from ._call_record import CallRecord
-from ._headers import fields_of, forwarded, recorded_query
+from ._headers import fields_of, forwarded, masked
 from ._observation import Observation
 from ._response import Response
+from ._tunnel import relay
+from ._tunnel_end import TunnelEnd
+from ._tunnel_record import TunnelRecord
 from ._upstream import Outgoing, Upstream
 from ._upstream_connection import UpstreamConnection, UpstreamCutError, UpstreamUnreachableError
 from .apis import UsageRemover
@@ -87,9 +90,8 @@ class Exchange:
 
     def _told(self, error: Exception) -> str:
         """What an error says, without the secrets of the URL that it may quote."""
-        said = str(error)
         _, _, query = self._request.target.partition("?")
-        return said.replace(query, recorded_query(query) or "") if query else said
+        return masked(str(error), query)
 
     def _sent(self) -> None:
         """Take note that the request has been handed to the connection."""
@@ -104,8 +106,19 @@ class Exchange:
             await self._discard(answer)
             return False
         self._on_answered()
-        await self._pass_on(answer)
+        if answer.tunnel_end is None:
+            await self._pass_on(answer)
+        else:
+            await self._tunnel(answer, answer.tunnel_end)
         return True
+
+    async def _tunnel(self, answer: UpstreamConnection, upstream: TunnelEnd) -> None:
+        record = TunnelRecord(self._record, fields_of(answer.head).get("sec-websocket-extensions", ""))
+        lines = [b"HTTP/1.1 %d %b" % (answer.status, answer.reason), *(b"%b: %b" % line for line in answer.head)]
+        try:
+            await relay(self._request, b"\r\n".join((*lines, b"\r\n")), upstream, record)
+        finally:
+            record.interrupt()
 
     async def _discard(self, answer: UpstreamConnection) -> None:
         try:

@@ -1,30 +1,22 @@
 """What a request to the proxy is: which run, which question, which headers; then an exchange."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from ..traces import BodyDecoder, CallRequest, DecodingError, HashedBody, InputError, StoreError
+from ..traces import CallRequest, InputError, StoreError
 from ._agent_connection import AgentRequest
 from ._call_record import CallRecord
 from ._exchange import Exchange
-from ._headers import (
-    RUN_HEADER,
-    forwarded,
-    presented_secrets,
-    recorded_head,
-    recorded_query,
-    replaced,
-    with_key,
-    without_keys,
-)
+from ._headers import RUN_HEADER, forwarded, forwarded_upgrade, replaced, with_key, without_keys
 from ._keys import PREFIX
-from ._observation import Observation, session_of
+from ._observation import Observation
+from ._request_record import read_question, recorded_request
 from ._response import send_error
 from ._runs import OpenRun, OpenRuns, Target, WrongKeyError, split_target
 from ._settings import ProxySettings
 from ._upstream import Outgoing, Upstream
 from ._upstream_connection import UpstreamUnreachableError
+from ._upstreams import Upstreams
 from .apis import Api, Question, UsageRemover, api_of, ask_for_usage
 
 __all__ = ["Handler"]
@@ -45,6 +37,7 @@ class _Incoming:
     api: Api | None
     """None if it is none that is read here."""
     question: Question
+    upstream: Upstream
     asking: bytes | None = None
     """The body that also asks for usage; None if it goes up as it came."""
 
@@ -57,11 +50,11 @@ class _Incoming:
 class Handler:
     """Answers the requests of agents."""
 
-    def __init__(self, settings: ProxySettings, runs: OpenRuns, upstream: Upstream) -> None:
+    def __init__(self, settings: ProxySettings, runs: OpenRuns, upstreams: Upstreams) -> None:
         """Take what is shared by all requests."""
         self._settings = settings
         self._runs = runs
-        self._upstream = upstream
+        self._upstreams = upstreams
         self._asks_for_usage = settings.usage == "inject"
 
     async def __call__(self, request: AgentRequest) -> None:
@@ -80,12 +73,17 @@ class Handler:
         if run is None:
             return send_error(request, 404, "no_run", "name a run: /r/RUN/v1/…, a run key, or x-tachograph-run")
         api = api_of(request.method, target.path)
-        question = _question(api, request)
-        incoming = _Incoming(request=request, target=target, run=run, api=api, question=question)
+        question = read_question(api, request.headers, request.body)
+        upstream = self._upstreams.of(target.path, question.model)
+        if upstream is None:
+            return send_error(
+                request, 404, "no_upstream", f"no upstream is for {target.path} with model {question.model}"
+            )
+        incoming = _Incoming(request=request, target=target, run=run, api=api, question=question, upstream=upstream)
         try:
             await self._answer(incoming)
         except UpstreamUnreachableError as error:
-            message = f"tachograph: no answer from the upstream {self._upstream.address.base}: {error}"
+            message = f"tachograph: no answer from the upstream {upstream.address.base}: {error}"
             send_error(request, 502, "upstream_unreachable", message)
         return None
 
@@ -98,11 +96,11 @@ class Handler:
         incoming.asking = None
         status, _ = await self._exchange(incoming)
         if status is not None and status < _FIRST_ERROR:
-            self._asks_for_usage = False
+            incoming.upstream.refuses_options = True
 
     def _asking(self, incoming: _Incoming) -> bytes | None:
         """The request with the option for usage; None if it has it, needs none, or is not to be changed."""
-        if not self._asks_for_usage or not incoming.question.wants_usage_asked_for:
+        if not self._asks_for_usage or incoming.upstream.refuses_options or not incoming.question.wants_usage_asked_for:
             return None
         body = incoming.request.body
         if body is None or "content-encoding" in incoming.request.headers:
@@ -114,59 +112,55 @@ class Handler:
 
     async def _exchange(self, incoming: _Incoming) -> tuple[int | None, bool]:
         """One exchange: the upstream's status, and whether the agent has an answer."""
-        request, recording = incoming.request, incoming.run.recording
-        for secret in presented_secrets(request.headers, incoming.target.query):
-            recording.redactor.learn(secret)
+        request, run = incoming.request, incoming.run
+        run.learn_secrets(request.headers, incoming.target.query)
         observation = Observation(
-            recording.run_id,
+            run.recording.run_id,
             self._recorded_request(incoming),
             incoming.api,
             incoming.question,
-            recording.bodies.new_response() if self._settings.bodies == "full" else HashedBody(),
+            run.new_response(),
             start_ns=request.start_ns,
             started=request.started,
         )
         observation.stamp("request_read", request.read)
-        record = CallRecord(incoming.run, observation, bodies=self._settings.bodies, sync=self._settings.sync)
+        record = CallRecord(run, observation, sync=self._settings.sync)
         await record.announce(request.body or b"", incoming.asking, request.headers.get("content-encoding", ""))
         remover = None if incoming.asking is None else UsageRemover()
         exchange = Exchange(request, observation, record, remover, incoming.let_go)
-        is_answered = await exchange.relay(self._upstream, self._outgoing(incoming))
+        is_answered = await exchange.relay(incoming.upstream, self._outgoing(incoming))
         return exchange.status, is_answered
 
     def _recorded_request(self, incoming: _Incoming) -> CallRequest:
-        request, question, asking = incoming.request, incoming.question, incoming.asking
-        body = request.body or b""
-        return CallRequest(
+        request = incoming.request
+        return recorded_request(
             method=request.method,
             path=incoming.target.path,
-            query=recorded_query(incoming.target.query),
-            server_address=self._upstream.address.host,
-            server_port=self._upstream.address.port,
-            api=incoming.api.name if incoming.api else None,
-            provider=incoming.api.provider if incoming.api else None,
-            model=question.model,
-            streamed=question.streamed,
-            session_id=session_of(request.headers) or question.conversation_id,
-            previous_response_id=question.previous_response_id,
-            unread=question.unread,
-            body_hash=hashlib.sha256(body).hexdigest(),
-            bytes=len(body),
-            sent_body_hash=None if asking is None else hashlib.sha256(asking).hexdigest(),
-            sent_bytes=None if asking is None else len(asking),
-            head=recorded_head(request.head),
+            query=incoming.target.query,
+            server_address=incoming.upstream.address.host,
+            server_port=incoming.upstream.address.port,
+            api=incoming.api,
+            question=incoming.question,
+            headers=request.headers,
+            head=request.head,
+            body=request.body or b"",
+            sent=incoming.asking,
         )
 
     def _outgoing(self, incoming: _Incoming) -> Outgoing:
         request, asking = incoming.request, incoming.asking
-        headers = forwarded(request.head, _NOT_FOR_THE_UPSTREAM)
+        offers_upgrade = request.behind is not None
+        headers = (forwarded_upgrade if offers_upgrade else forwarded)(request.head, _NOT_FOR_THE_UPSTREAM)
         if asking is not None:
             if "content-length" in request.headers:
                 headers = replaced(headers, b"Content-Length", b"%d" % len(asking))
             # What is encoded cannot be cut; a stream that is not encoded is what nearly all upstreams send anyway.
             headers = replaced(headers, b"Accept-Encoding", b"identity")
-        if self._settings.upstream_key is not None:
-            headers = with_key(headers, self._settings.upstream_key)
+        upstream = incoming.upstream.settings
+        for name, value in upstream.headers:
+            headers = replaced(headers, name.encode(), value.encode())
+        if upstream.key is not None:
+            headers = with_key(headers, upstream.key, upstream.key_header)
         else:
             # The agent's own key passes; a run key never goes up.
             headers = without_keys(headers, PREFIX)
@@ -177,14 +171,5 @@ class Handler:
             headers=headers,
             body=request.body if asking is None else asking,
             chunked=request.body is not None and "content-length" not in request.headers,
+            offers_upgrade=offers_upgrade,
         )
-
-
-def _question(api: Api | None, request: AgentRequest) -> Question:
-    if api is None:
-        return Question()
-    try:
-        body = BodyDecoder(request.headers.get("content-encoding", "")).feed(request.body or b"")
-    except DecodingError as error:
-        return Question(unread=str(error))
-    return api.read_question(body)

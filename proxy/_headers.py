@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import unquote_plus
@@ -12,6 +13,9 @@ __all__ = [
     "Head",
     "fields_of",
     "forwarded",
+    "forwarded_upgrade",
+    "masked",
+    "offers_websocket",
     "presented_key",
     "presented_secrets",
     "recorded_head",
@@ -45,6 +49,8 @@ _HOP_BY_HOP: Final = frozenset(
     }
 )
 """RFC 9110, section 7.6.1, and `Expect`, which is answered here."""
+_UPGRADE: Final = frozenset({b"connection", b"upgrade"})
+_BODY_HEADERS: Final = frozenset({"content-length", "transfer-encoding"})
 _PLAIN_CONNECTION: Final = frozenset({b"close", b"keep-alive"})
 _FOR_ALL: Final = frozenset({b"content-encoding", b"content-length", b"content-type", b"host"})
 """What says how a body is to be read is nobody's own (RFC 9110, section 7.6.1): without its length a body that somebody called
@@ -64,6 +70,9 @@ _SECRET: Final = frozenset(
     }
 )
 _KEY_CARRIERS: Final = (*_KEY_HEADERS, "x-goog-api-key", "proxy-authorization")
+_PROTOCOL_KEY: Final = b"openai-insecure-api-key."
+"""What a key begins with that is offered as a subprotocol of a WebSocket, since browsers can set no header there."""
+_PROTOCOL_KEY_VALUE: Final = re.compile(re.escape(_PROTOCOL_KEY) + rb"[^\s,]+")
 _SECRET_QUERY: Final = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token", "sig", "signature"})
 
 
@@ -93,6 +102,18 @@ def forwarded(head: Head, dropped: frozenset[bytes] = frozenset()) -> list[tuple
     return passing
 
 
+def offers_websocket(method: str, version: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request offers to go on as a WebSocket, and as nothing else (RFC 6455, section 4.1)."""
+    only_websocket = headers.get("upgrade", "").lower() == "websocket"
+    return only_websocket and method == "GET" and version == "1.1" and not _BODY_HEADERS & headers.keys()
+
+
+def forwarded_upgrade(head: Head, dropped: frozenset[bytes] = frozenset()) -> list[tuple[bytes, bytes]]:
+    """As `forwarded`, with the two headers that offer an upgrade, or take it, as they came."""
+    not_passing = (_HOP_BY_HOP - _UPGRADE) | dropped
+    return [line for line in head if line[0].lower() not in not_passing]
+
+
 def presented_key(headers: Mapping[str, str]) -> str | None:
     """The key that an agent presents, in whichever header; None if it presents none."""
     for name in _KEY_HEADERS:
@@ -109,6 +130,9 @@ def presented_secrets(headers: Mapping[str, str], query: str | None) -> Iterator
             yield credentials.strip() or scheme
             if scheme.lower() == "basic":
                 yield from _passwords(credentials)
+    for offered in headers.get("sec-websocket-protocol", "").split(","):
+        if offered.strip().startswith(_PROTOCOL_KEY.decode()):
+            yield offered.strip().removeprefix(_PROTOCOL_KEY.decode())
     for member in query.split("&") if query else ():
         name, _, value = member.partition("=")
         if value and unquote_plus(name).lower() in _SECRET_QUERY:
@@ -124,16 +148,27 @@ def _passwords(credentials: str) -> Iterator[str]:
     yield from (part for part in (user, password) if part)
 
 
-def with_key(headers: list[tuple[bytes, bytes]], key: str) -> list[tuple[bytes, bytes]]:
-    """The headers with a key in the place of every one that is presented, or in `Authorization` if none is."""
-    bearer, bare = f"Bearer {key}".encode(), key.encode()
+def with_key(headers: list[tuple[bytes, bytes]], key: str, header: str | None = None) -> list[tuple[bytes, bytes]]:
+    """The headers with a key in the place of every one that is presented, or in `Authorization` if none is.
+
+    Args:
+        headers: the agent's.
+        key: the upstream's.
+        header: the one header to put it in, whatever the agent uses; None: as the agent does.
+    """
+    if header is not None:
+        others = [line for line in headers if line[0].lower() not in _KEY_NAMES]
+        return [*others, (header.encode(), _presented(header.lower().encode(), key))]
     replaced = [
-        (name, bearer if name.lower() == _AUTHORIZATION else bare) if name.lower() in _KEY_NAMES else (name, value)
-        for name, value in headers
+        (name, _presented(name.lower(), key) if name.lower() in _KEY_NAMES else value) for name, value in headers
     ]
-    return (
-        replaced if any(name.lower() in _KEY_NAMES for name, _ in headers) else [*headers, (b"Authorization", bearer)]
-    )
+    if any(name.lower() in _KEY_NAMES for name, _ in headers):
+        return replaced
+    return [*headers, (b"Authorization", _presented(_AUTHORIZATION, key))]
+
+
+def _presented(header: bytes, key: str) -> bytes:
+    return f"Bearer {key}".encode() if header == _AUTHORIZATION else key.encode()
 
 
 def without_keys(headers: list[tuple[bytes, bytes]], prefix: str) -> list[tuple[bytes, bytes]]:
@@ -160,9 +195,11 @@ def _credentials(value: str) -> str:
 
 def recorded_head(head: Head) -> str:
     """A head for the record: its lines, the values of headers that carry secrets masked, cut where it gets too long."""
-    lines = [name + (_MASKED if name.lower() in _SECRET else b": " + value) for name, value in head]
+    lines = b"\r\n".join(name + (_MASKED if name.lower() in _SECRET else b": " + value) for name, value in head)
+    if _PROTOCOL_KEY in lines:
+        lines = _PROTOCOL_KEY_VALUE.sub(_PROTOCOL_KEY + MASK.encode(), lines)
     # What is not UTF-8 has no place in JSON as it is.
-    return b"\r\n".join(lines)[:_LONGEST_HEAD].decode("utf-8", "backslashreplace")
+    return lines[:_LONGEST_HEAD].decode("utf-8", "backslashreplace")
 
 
 def recorded_query(query: str | None) -> str | None:
@@ -170,6 +207,11 @@ def recorded_query(query: str | None) -> str | None:
     if not query:
         return None
     return "&".join(_masked_member(member) for member in query.split("&"))
+
+
+def masked(said: str, query: str | None) -> str:
+    """What an error says, which may quote the query string that was asked for."""
+    return said.replace(query, recorded_query(query) or "") if query else said
 
 
 def _masked_member(member: str) -> str:

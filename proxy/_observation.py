@@ -13,9 +13,11 @@ from ..traces import (
     HashedBody,
     Outcome,
     Timing,
+    Tunnel,
     Usage,
     canonical_request_hash,
 )
+from ._attempts import Attempt  # noqa: TC001  annotations of this class are looked at at run time
 from ._headers import Head, recorded_head
 from .apis import Answer, AnswerReader, Api, Question
 
@@ -65,7 +67,6 @@ class Observation:
         self._run_id = run_id
         self._api = api
         self._streamed = question.streamed
-        self._parsed = question.parsed
         self._started = started
         self._stamps: dict[str, int] = {}
         self._status: int | None = None
@@ -80,16 +81,20 @@ class Observation:
         self._largest_gap: int | None = None
         self._last_chunk = 0
         self._request_hash: str | None = None
+        self.asked = question.parsed
+        """The request's JSON, until it is let go of; None if it is none."""
         self.body = body
         """The response's body so far, as received."""
         self.in_events = False
         """The response is a stream of events."""
         self.is_encoded = False
         """The response has a content encoding."""
-        self.attempt: int | None = None
+        self.attempt: Attempt | None = None
         self.sequence: int | None = None
         self.bodies_lost: str | None = None
         self.bodies_masked: dict[str, str] = {}
+        self.tunnel: Tunnel | None = None
+        """What the exchange became, if it was upgraded; known when that has ended."""
 
     def stamp(self, moment: str, now: int) -> None:
         """Note a moment, by the monotonic clock, for a member of `Timing`."""
@@ -97,10 +102,13 @@ class Observation:
 
     def hash_request(self) -> str | None:
         """The canonical request hash. Costs time that is best spent while the upstream works."""
-        if self._parsed is not None:
-            self._request_hash = canonical_request_hash(self._parsed)
-            self._parsed = None
+        if self.asked is not None:
+            self._request_hash = canonical_request_hash(self.asked)
         return self._request_hash
+
+    def let_go(self) -> None:
+        """The request's JSON is not needed any more: many streams are open at a time."""
+        self.asked = None
 
     def begin_response(self, status: int, head: Head, headers: Mapping[str, str], now: int) -> None:
         """Take the head of the upstream's response, as it came and to look things up in (lower-case names)."""
@@ -231,7 +239,8 @@ class Observation:
             run_id=self._run_id,
             span_id="",
             sequence=self.sequence,
-            attempt=self.attempt,
+            attempt=self.attempt.number if self.attempt else None,
+            retry_of=self.attempt.retry_of if self.attempt else None,
             outcome=outcome,
             error_type=error_type,
             message=message,
@@ -245,6 +254,7 @@ class Observation:
             ),
             bodies_lost=self.bodies_lost,
             bodies_masked=self.bodies_masked or None,
+            tunnel=self.tunnel,
         )
 
     def _response(self, answer: Answer, *, broken: bool) -> CallResponse:
@@ -280,6 +290,8 @@ class Observation:
         )
 
     def _why_no_usage(self) -> str:
+        if self.tunnel is not None and self.tunnel.calls is not None:
+            return "the calls made through it tell theirs"
         if self._api is None:
             return "an API that is not read"
         if not self._api.uses_tokens:

@@ -12,7 +12,7 @@ from ._agent_server import AgentServer, listen
 from ._handler import Handler
 from ._runs import OpenRuns, Tally
 from ._settings import ProxySettings
-from ._upstream import Upstream
+from ._upstreams import Upstreams
 
 __all__ = ["AgentEndpoint", "Proxy", "listen"]
 
@@ -39,12 +39,11 @@ class Proxy:
         """Take the settings; `listener`: a socket that listens already, shared with other processes."""
         self._settings = settings
         self._listener = listener
-        self._upstream = Upstream(settings.upstream, settings.connect_timeout)
-        own_key = () if settings.upstream_key is None else (settings.upstream_key,)
-        self.redactor = Redactor((*own_key, *settings.secrets), settings.redact_rules)
+        self._upstreams = Upstreams(settings.all_upstreams)
+        self.redactor = Redactor((*settings.upstream_secrets(), *settings.secrets), settings.redact_rules)
         """What masks the secrets in all that is written."""
-        self._runs = OpenRuns(RunStore(settings.store, self.redactor), settings.default_run)
-        self._server = AgentServer(Handler(settings, self._runs, self._upstream))
+        self._runs = OpenRuns(RunStore(settings.store, self.redactor), settings.default_run, settings.bodies)
+        self._server = AgentServer(Handler(settings, self._runs, self._upstreams))
         self._keys: dict[str, str] = {}
 
     async def start(self) -> None:
@@ -54,7 +53,7 @@ class Proxy:
             ProxyError: the upstream's host is not known, or the port is taken.
             StoreError: the store cannot be written.
         """
-        await self._upstream.start()
+        await self._upstreams.start()
         try:
             self.redactor.prepare()
             if self._listener is None:
@@ -63,7 +62,7 @@ class Proxy:
             if self._settings.default_run is not None:
                 self._runs.open(self._settings.default_run)
         except Exception:  # whatever keeps it from starting, nothing of it stays open
-            await self._upstream.stop()
+            await self._upstreams.stop()
             if self._listener is not None:
                 self._listener.close()
             raise
@@ -79,7 +78,7 @@ class Proxy:
             StoreError: not all could be written; all runs are closed nevertheless.
         """
         await self._server.stop(self._settings.shutdown_grace)
-        await self._upstream.stop()
+        await self._upstreams.stop()
         seals: dict[str, Seal | None] = {}
         failures = []
         for run_id in self._runs:

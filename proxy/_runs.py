@@ -1,24 +1,23 @@
 """Which run a call belongs to, and the runs that a proxy has open."""
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final
 from urllib.parse import unquote
 
-from ..traces import Call, InputError, RunRecording, RunStore, Seal, Usage
+from ..traces import HashedBody, InputError, RunRecording, RunStore, Seal, Usage
+from ._attempts import Attempts
 from ._group_commit import GroupCommit
-from ._headers import RUN_HEADER, presented_key
+from ._headers import RUN_HEADER, presented_key, presented_secrets
 from ._keys import PREFIX, RunKeys
+from ._settings import BodyPolicy
 
 __all__ = ["OpenRun", "OpenRuns", "Tally", "Target", "WrongKeyError", "split_target"]
 
 _TARGET: Final = re.compile(r"(?:/r/(?P<run>[^/?#]*))?(?P<path>/v1(?:/[^?#]*)?)(?:\?(?P<query>[^#]*))?")
 _SEPARATOR: Final = re.compile(r"[/\\]")
-_REMEMBERED_FAILURES: Final = 256
-_FIRST_FAILURE: Final = 400
 
 
 class WrongKeyError(InputError):
@@ -80,39 +79,30 @@ class Tally:
 class OpenRun:
     """A run that this proxy records into."""
 
-    def __init__(self, recording: RunRecording) -> None:
-        """Take the run's recording."""
+    def __init__(self, recording: RunRecording, bodies: BodyPolicy = "full") -> None:
+        """Take the run's recording, and what is kept of bodies."""
         self.recording = recording
+        self.bodies: BodyPolicy = bodies
         self.sync = GroupCommit(recording.sync)
         self.tally = Tally()
-        self._failures: OrderedDict[str, int] = OrderedDict()
+        self.attempts = Attempts()
 
-    def attempt(self, request_hash: str | None) -> int | None:
-        """Which attempt at this request a call is, from 1; None for a request without a canonical hash."""
-        return None if request_hash is None else 1 + self._failures.get(request_hash, 0)
+    def new_response(self) -> HashedBody:
+        """An empty body for an answer, of which as much is kept as is wanted."""
+        return self.recording.bodies.new_response() if self.bodies == "full" else HashedBody()
 
-    def ended(self, call: Call) -> None:
-        """Take note of how a call ended."""
-        self.tally.add(call.usage)
-        status = call.response.status if call.response else None
-        failed = call.outcome != "completed" or (status or 0) >= _FIRST_FAILURE
-        request_hash = call.request_hash
-        if request_hash is None:
-            return
-        if failed:
-            self._failures[request_hash] = self._failures.get(request_hash, 0) + 1
-            self._failures.move_to_end(request_hash)
-            if len(self._failures) > _REMEMBERED_FAILURES:
-                self._failures.popitem(last=False)
-        else:
-            self._failures.pop(request_hash, None)
+    def learn_secrets(self, headers: Mapping[str, str], query: str | None) -> None:
+        """Have what an agent presents as a key masked from here on."""
+        for secret in presented_secrets(headers, query):
+            self.recording.redactor.learn(secret)
 
 
 class OpenRuns:
     """The runs that a proxy has open, opened as calls name them."""
 
-    def __init__(self, store: RunStore, default_run: str | None) -> None:
-        """Take the store, and the run of calls that name none."""
+    def __init__(self, store: RunStore, default_run: str | None, bodies: BodyPolicy = "full") -> None:
+        """Take the store, the run of calls that name none, and what is kept of bodies."""
+        self._bodies: BodyPolicy = bodies
         self._store = store
         self._default_run = default_run
         self._open: dict[str, OpenRun] = {}
@@ -127,7 +117,7 @@ class OpenRuns:
         """
         run = self._open.get(run_id)
         if run is None:
-            run = self._open[run_id] = OpenRun(self._store.open_run(run_id, attributes))
+            run = self._open[run_id] = OpenRun(self._store.open_run(run_id, attributes), self._bodies)
         return run
 
     def run_of(self, target: Target, headers: Mapping[str, str]) -> OpenRun | None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import httptools
 
 from ._headers import Head  # noqa: TC001  this class is passed around at run time, its annotations with it
+from ._tunnel_end import TunnelEnd
 
 __all__ = ["UpstreamConnection", "UpstreamCutError", "UpstreamUnreachableError"]
 
@@ -40,6 +41,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_lines",
         "_loop",
         "_method",
+        "_offers_upgrade",
         "_on_sent",
         "_parser",
         "_pieces",
@@ -50,10 +52,12 @@ class UpstreamConnection(asyncio.Protocol):
         "head",
         "idle_since",
         "is_complete",
+        "read_timeout",
         "reason",
         "status",
         "trailers",
         "transport",
+        "tunnel_end",
     )
 
     def __init__(self) -> None:
@@ -66,6 +70,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._reading_paused = False
         self._in_exchange = False
         self._begin("")
+        self.read_timeout: float | None = None
+        """Seconds of silence after which an answer counts as cut; None: none is too long."""
         self.transport: Any = None
         self.idle_since = 0.0
         """When its last exchange was over, by the loop's clock."""
@@ -79,6 +85,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._until_close = False
         self._failure: str | None = None
         self._keep_alive = False
+        self._offers_upgrade = False
         self.status = 0
         self.reason = b""
         self.head: Head = ()
@@ -87,6 +94,8 @@ class UpstreamConnection(asyncio.Protocol):
         """Headers behind the last chunk, known at the end."""
         self.is_complete = False
         """The response is in, to its last byte; some of it may still be here to `read`."""
+        self.tunnel_end: TunnelEnd | None = None
+        """What reads and writes from here on, if the upstream took the upgrade that was offered; else None."""
 
     # What asyncio calls.
 
@@ -114,13 +123,26 @@ class UpstreamConnection(asyncio.Protocol):
             return
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._fail(f"this is not HTTP/1.1: {error}")
-            self.transport.abort()
+        except httptools.HttpParserUpgrade as upgrade:
+            self._take_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            self._refuse(str(error))
         if self._buffered > _READ_AHEAD and not self._reading_paused:
             self._reading_paused = True
             self.transport.pause_reading()
         self._wake()
+
+    def _take_upgrade(self, rest: bytes) -> None:
+        if not self._offers_upgrade:
+            self._refuse("it goes on by another protocol, which nobody offered")
+            return
+        self.status, self.head = self._parser.get_status_code(), tuple(self._lines)
+        self._has_head = self.is_complete = True
+        self.tunnel_end = TunnelEnd(self.transport, rest)
+
+    def _refuse(self, why: str) -> None:
+        self._fail(f"this is not HTTP/1.1: {why}")
+        self.transport.abort()
 
     # What the parser calls.
 
@@ -161,7 +183,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     # The exchange.
 
-    def send(self, method: str, head: bytes, body: bytes | None, on_sent: Callable[[], None]) -> None:
+    def send(
+        self, method: str, head: bytes, body: bytes | None, on_sent: Callable[[], None], *, offers_upgrade: bool = False
+    ) -> None:
         """Send a request.
 
         Args:
@@ -169,8 +193,10 @@ class UpstreamConnection(asyncio.Protocol):
             head: request line and headers, with the empty line.
             body: the rest, framed as the head says; None if there is none.
             on_sent: called when all of it has been handed to the kernel, or nearly so.
+            offers_upgrade: the answer may be that the connection goes on by another protocol.
         """
         self._begin(method)
+        self._offers_upgrade = offers_upgrade
         self._in_exchange = True
         self._on_sent = on_sent
         if body is None or len(body) <= _SENT_AT_ONCE:
@@ -246,10 +272,18 @@ class UpstreamConnection(asyncio.Protocol):
 
     async def _wait(self) -> None:
         self._waiter = self._loop.create_future()
+        silence = self._loop.call_later(self.read_timeout, self._give_up) if self.read_timeout is not None else None
         try:
             await self._waiter
         finally:
             self._waiter = None
+            if silence is not None:
+                silence.cancel()
+
+    def _give_up(self) -> None:
+        self._fail(f"silent for {self.read_timeout:g} s")
+        self.transport.abort()
+        self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -1,5 +1,6 @@
 """The judgement: from a recorded run to numbers."""
 
+from ._attempts import link_attempts, logical_calls
 from ._axes import AXES, all_axes
 from ._axis_value import AxisValue, Bound, Evidence, Finding, Severity, Status, unmeasured
 from ._cab import cab_breakdown
@@ -49,9 +50,11 @@ __all__ = [
     "diff",
     "foreign_record",
     "judge_outcome",
+    "link_attempts",
     "link_changes",
     "load_profile",
     "load_record",
+    "logical_calls",
     "profile_names",
     "ranked",
     "score",

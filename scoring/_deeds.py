@@ -68,9 +68,9 @@ class Deed:
 
 
 def deeds_of(turn: Turn) -> list[Deed]:
-    """What the answers of a call ask to be done, but for what only reads."""
+    """What the answers of a call ask to be done, but for what only reads. Nothing, if it failed and was asked again."""
     found: list[Deed] = []
-    for answer in turn.answers or ():
+    for answer in () if turn.repeated else turn.answers or ():
         for call in answer.tool_calls:
             found += _deeds_of_call(call)
         if not turn.tools and not answer.tool_calls:

@@ -6,6 +6,7 @@ from typing import Final
 
 from ..traces import BodyReader, InputError, StoreError, read_run
 from ._agent_report import read_agent_report
+from ._attempts import link_attempts
 from ._facts import agent_facts, task_facts
 from ._record import AgentFacts, ExternalCoverage, RunRecord, TaskFacts
 from .check import CheckResult, recorded_check
@@ -33,8 +34,8 @@ def load_record(folder: Path) -> RunRecord:
         InputError: there is no record.
         StoreError: it cannot be read, or a newer tachograph wrote it.
     """
-    run = read_run(folder)
-    bodies = BodyReader(folder / "bodies")
+    run, bodies = read_run(folder), BodyReader(folder / "bodies")
+    run = replace(run, calls=link_attempts(run.calls, bodies))
     reasons: dict[str, str] = {}
     diffs = {field: _recorded_diff(folder, field, reasons) for field in SNAPSHOT_NAMES}
     check = recorded_check(run, bodies)
@@ -79,7 +80,8 @@ def foreign_record(
         InputError: there is no such file or folder, or the file holds several runs.
         StoreError: the file cannot be read.
     """
-    run = read_run(trace)
+    run, bodies = read_run(trace), BodyReader(trace.parent / "bodies")
+    run = replace(run, calls=link_attempts(run.calls, bodies))
     changes = None if before is None or after is None else diff(snapshot(before), snapshot(after))
     missing = {"changes": "no folders were given"} if changes is None else {}
     if check is None:
@@ -90,7 +92,7 @@ def foreign_record(
         agent=agent or AgentFacts(),
         changes=changes,
         check=check,
-        transcript=read_transcript(run.calls, BodyReader(trace.parent / "bodies")),
+        transcript=read_transcript(run.calls, bodies),
         reasons=missing,
     )
 

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 from ..traces import Call
 from ._axis_value import AxisValue
 from ._record import RunRecord
+from ._usage import makes_model_work
 
 __all__ = ["Outcome", "Party", "judge_outcome"]
 
@@ -89,7 +90,7 @@ def _passed(_record: RunRecord, axes: Mapping[str, AxisValue]) -> Outcome | None
 
 def _provider_failed(record: RunRecord, _axes: Mapping[str, AxisValue]) -> Outcome | None:
     """The model was not to be had: at all, or when the agent last asked."""
-    calls = [call for call in record.run.calls if not call.discarded]
+    calls = [call for call in record.run.calls if not call.discarded and makes_model_work(call)]
     if not calls or _was_answered(calls[-1]):
         return None
     last = calls[-1]

@@ -89,8 +89,8 @@ class PriceList:
                 costs = _costs(model, provider, used, call)
         except ValueError as error:
             return f"the price list has no price for these tokens of {model.id}: {error}"
-        known = used.input is not None and used.output is not None
-        return Price(provider=provider.id, model=model.id, lower=min(costs), upper=max(costs) if known else None)
+        upper = max(costs) if used.standing == "told" else None
+        return Price(provider=provider.id, model=model.id, lower=min(costs), upper=upper)
 
     def is_sold(self, name: str) -> bool:
         """Whether anyone on the list sells a model of this name."""

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "harness": {"traces", "proxy", "scoring"},
 }
 NO_NETWORK = {"traces", "scoring"}
-NETWORK = {"aiohttp", "httptools", "httpx", "requests", "socket", "urllib3", "uvloop"}
+NETWORK = {"aiohttp", "httptools", "httpx", "httpx2", "requests", "socket", "urllib3", "uvloop"}
 MODULES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 

@@ -1,13 +1,26 @@
 """What a call and a run are, how they lie on disk, and how they are read back."""
 
 from ._body_reader import BodyReader, MaskedBody
-from ._call import Amendment, Call, CallRequest, CallResponse, Outcome, Timing, ToolCall, Usage, UsageSource
+from ._call import (
+    Amendment,
+    Call,
+    CallRequest,
+    CallResponse,
+    Outcome,
+    Sender,
+    Timing,
+    ToolCall,
+    Tunnel,
+    Usage,
+    UsageSource,
+)
 from ._canonical import VOLATILE_MEMBERS, canonical_json, canonical_request_hash
 from ._decoding import BodyDecoder, DecodingError
 from ._errors import InputError, LaunchError, ProxyError, StoreError, TachographError
 from ._follow import JournalFollower
 from ._kept_body import GrowingBody, HashedBody, UnsearchableError
-from ._known_secrets import secrets_of_environment
+from ._known_secrets import is_telling, secrets_of_environment
+from ._messages import MessageKind, TunnelMessage, read_messages
 from ._otlp import SpanRecord
 from ._reader import Run, is_live, read_calls, read_run, read_spans
 from ._recording import OpenCall, RunRecording
@@ -38,6 +51,7 @@ __all__ = [
     "LaunchError",
     "Masked",
     "MaskedBody",
+    "MessageKind",
     "OpenCall",
     "Outcome",
     "ProxyError",
@@ -48,12 +62,15 @@ __all__ = [
     "RunStore",
     "Score",
     "Seal",
+    "Sender",
     "SpanRecord",
     "StoreError",
     "Survey",
     "TachographError",
     "Timing",
     "ToolCall",
+    "Tunnel",
+    "TunnelMessage",
     "UnsearchableError",
     "Usage",
     "UsageSource",
@@ -65,10 +82,12 @@ __all__ = [
     "check_run_id",
     "is_call",
     "is_live",
+    "is_telling",
     "latest_scores",
     "masked",
     "new_run_id",
     "read_calls",
+    "read_messages",
     "read_rules",
     "read_run",
     "read_spans",

@@ -4,7 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Amendment", "Call", "CallRequest", "CallResponse", "Outcome", "Timing", "ToolCall", "Usage", "UsageSource"]
+__all__ = [
+    "Amendment",
+    "Call",
+    "CallRequest",
+    "CallResponse",
+    "Outcome",
+    "Sender",
+    "Timing",
+    "ToolCall",
+    "Tunnel",
+    "Usage",
+    "UsageSource",
+]
 
 UsageSource = Literal["provider", "injected", "estimated", "agent_stdout", "absent"]
 """Where a token count comes from. `injected`: the provider's own, but asked for by the proxy and not by the agent."""
@@ -22,6 +34,10 @@ Outcome = Literal[
 `completed`: its terminal event or its whole body passed, whatever the status. `interrupted`: the recorder ended first;
 `in_flight`: it has not ended, and the process that records it lives.
 """
+
+
+Sender = Literal["agent", "upstream"]
+"""Who sent a message through a tunnel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +119,12 @@ class CallRequest:
     server_port: int | None
     api: str | None
     """Which API's bytes were read, such as `chat_completions`; None if the path is of no API known here."""
+    tunnel_id: str | None = None
+    """The span id of the call through whose tunnel this one was made, by a message; None for an exchange of its own.
+
+    Method, path and query are then that call's, the head is empty, and the answer's body is the messages that answer it, each
+    as the server-sent event that it would be over HTTP.
+    """
     provider: str | None
     model: str | None
     streamed: bool
@@ -154,8 +176,29 @@ class CallResponse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tunnel:
+    """What passed through the WebSocket that an exchange became: the upstream answered an upgrade with 101."""
+
+    agent_bytes: int
+    """Bytes that the agent sent behind its request, frames and all."""
+    agent_messages: int
+    """Messages of it that were read, control frames with them."""
+    upstream_bytes: int
+    upstream_messages: int
+    calls: int | None
+    """Calls that were made by messages, each recorded as a call of its own; None if no messages of this path are read so."""
+    closed_by: Sender | None
+    """Who sent the first close frame; None if nobody did, or it could not be read."""
+    close_code: int | None
+    """As it said."""
+    close_reason: str | None
+    unread: str | None
+    """Why messages were not read, from some point on; None if all were."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One recorded exchange."""
+    """One recorded exchange, or one that was made by messages through the tunnel of another."""
 
     run_id: str
     span_id: str
@@ -163,7 +206,13 @@ class Call:
     sequence: int | None
     """Position in the run by the time the request came, from 1; None in records of other tools."""
     attempt: int | None
-    """1, and one more for each earlier failure of the same request in this run."""
+    """1, and one more for each earlier failure of the same request in this run that it repeats.
+
+    As recorded: as far as its recorder knew, which may be one of several. `tachograph.scoring.link_attempts` tells it, and
+    `retry_of`, from the whole run.
+    """
+    retry_of: str | None = None
+    """Span id of the attempt before; None for the first."""
     outcome: Outcome
     error_type: str | None
     """None if all went well: else the provider's error code, the HTTP status, or what broke."""
@@ -182,6 +231,13 @@ class Call:
     """Why bodies are not in the run's folder, if they are not (a full disk, `--bodies hash`); else None."""
     bodies_masked: Mapping[str, str] | None = None
     """Of bodies in which secrets are masked: by the hash of the true bytes, that of what is kept. None if there are none."""
+    tunnel: Tunnel | None = None
+    """What it became, if it was upgraded to a WebSocket; else None."""
+
+    @property
+    def only_carries_calls(self) -> bool:
+        """Whether all work of the model that it led to is recorded as calls of their own, made through its tunnel."""
+        return self.tunnel is not None and self.tunnel.calls is not None and self.tunnel.unread is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 JOURNAL_NAME: Final = "trace.jsonl"
+_OF_CALLS: Final = frozenset({names.CALL, names.CALL + names.START_SUFFIX, names.TAIL, names.MESSAGE})
+"""Kinds of spans that are calls, or tell of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +54,11 @@ class Run:
     attributes: Mapping[str, Any]
     """Attributes of the run's span, or of its announcement while it is open."""
     calls: tuple[Call, ...]
-    """In the order in which they came."""
+    """In the order in which they came, without those that only carried others."""
     spans: tuple[SpanRecord, ...]
     """All other spans: agent, check, snapshots, scores, their announcements, the seal."""
+    tunnels: tuple[Call, ...] = ()
+    """Upgrades to WebSocket that only carried calls, which are among `calls`: no work of a model but theirs."""
 
 
 def journal_path(where: Path) -> Path:
@@ -215,12 +219,12 @@ def read_run(where: Path) -> Run:
             root = span
         elif kind == names.RUN + names.START_SUFFIX:
             announced = announced or span
-        elif kind not in (names.CALL, names.CALL + names.START_SUFFIX, names.TAIL) and not is_call(span):
+        elif kind not in _OF_CALLS and not is_call(span):
             spans.append(span)
-    calls = tuple(sorted(read_calls(where), key=lambda call: (call.timing.start_ns, call.sequence or 0)))
-    run_id = _only_run_id([span for span in (root, announced) if span], calls, where)
+    found = sorted(read_calls(where), key=lambda call: (call.timing.start_ns, call.sequence or 0))
+    run_id = _only_run_id([span for span in (root, announced) if span], found, where)
     known = root or announced
-    start = known.start_ns if known else min((call.timing.start_ns for call in calls), default=0)
+    start = known.start_ns if known else min((call.timing.start_ns for call in found), default=0)
     return Run(
         run_id=run_id,
         status=root.attributes.get(names.RUN_STATUS, "completed") if root else "open",
@@ -229,12 +233,13 @@ def read_run(where: Path) -> Run:
         start_ns=start,
         end_ns=root.end_ns if root else None,
         attributes=known.attributes if known else {},
-        calls=calls,
+        calls=tuple(call for call in found if not call.only_carries_calls),
         spans=tuple(spans),
+        tunnels=tuple(call for call in found if call.only_carries_calls),
     )
 
 
-def _only_run_id(roots: list[SpanRecord], calls: tuple[Call, ...], where: Path) -> str:
+def _only_run_id(roots: list[SpanRecord], calls: list[Call], where: Path) -> str:
     found = {call.run_id for call in calls} | {span.attributes.get(names.RUN_ID, span.trace_id) for span in roots}
     if len(found) > 1:
         raise InputError(f"{where}: holds {len(found)} runs; read its calls with read_calls, which tell their run")

@@ -20,6 +20,7 @@ from ._call import Amendment, Call, CallRequest
 from ._errors import StoreError
 from ._journal import Journal, Stamp, without_stamp
 from ._kept_body import UnsearchableError
+from ._messages import TunnelMessage, message_attributes
 from ._otlp import encode_moment
 from ._reader import JOURNAL_NAME, read_announcement, read_calls
 from ._redaction import Redactor
@@ -48,6 +49,11 @@ class OpenCall:
     """Those of its request."""
     sequence: int | None
     """The call's number in the run; None if the announcement waits for a full disk."""
+
+    @property
+    def span_id(self) -> str:
+        """16 hex digits."""
+        return f"{self.context.span_id:016x}"
 
 
 class RunRecording:
@@ -120,6 +126,7 @@ class RunRecording:
         request: CallRequest,
         start_ns: int,
         bodies_lost: str | None,
+        tunnel: OpenCall | None = None,
         bodies_masked: Mapping[str, str] | None = None,
     ) -> OpenCall:
         """Announce a call: from here on it is known even if this process is killed.
@@ -128,9 +135,10 @@ class RunRecording:
             request: what is asked.
             start_ns: Unix time, nanoseconds.
             bodies_lost: why the request's body is not kept; None if it is.
+            tunnel: the call through whose tunnel it is made; None for an exchange of its own.
             bodies_masked: as in `Call`, of the request.
         """
-        parent = self.calls_below
+        parent = tunnel.context if tunnel else self.calls_below
         span_id = self._ids.generate_span_id()
         context = SpanContext(parent.trace_id, span_id, is_remote=False, trace_flags=parent.trace_flags)
         attributes = request_attributes(request)
@@ -163,6 +171,11 @@ class RunRecording:
         """Record what was learnt of a call after its end: bytes behind the terminal event, a failed last write."""
         attributes = {**amendment_attributes(amendment), **self._known(names.TAIL)}
         self._journal.append(encode_moment(names.TAIL, opened.context, attributes, amendment.at_ns, self.redactor))
+
+    def record_message(self, opened: OpenCall, message: TunnelMessage) -> None:
+        """Record a message that passes through a call's tunnel."""
+        attributes = {**message_attributes(message), **self._known(names.MESSAGE)}
+        self._journal.append(encode_moment(names.MESSAGE, opened.context, attributes, message.at_ns, self.redactor))
 
     def _announce(self, kind: str, span: SpanContext, attributes: Mapping[str, Any], start_ns: int) -> Stamp | None:
         """Write that a span has begun, as a span of no duration below it."""
@@ -300,6 +313,8 @@ def _totals(folder: Path) -> dict[str, int]:
     """Sums over the run's calls, under names of our own so that no backend adds them to the calls' once more."""
     calls = tokens_in = tokens_out = without = 0
     for call in read_calls(folder):
+        if call.only_carries_calls:
+            continue
         calls += 1
         tokens_in += call.usage.input_tokens or 0
         tokens_out += call.usage.output_tokens or 0

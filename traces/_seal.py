@@ -26,9 +26,10 @@ _BODIES: Final = (
     names.REQUEST_BODY_HASH,
     names.REQUEST_SENT_HASH,
     names.RESPONSE_BODY_HASH,
+    names.MESSAGE_BODY_HASH,
 )
 """Attributes that name bodies."""
-_WITH_BODIES: Final = frozenset({names.CALL, names.CALL + names.START_SUFFIX, names.TAIL})
+_WITH_BODIES: Final = frozenset({names.CALL, names.CALL + names.START_SUFFIX, names.TAIL, names.MESSAGE})
 _SEALED: Final = {
     names.SEAL_LINES: "lines",
     names.SEAL_CALLS: "calls",

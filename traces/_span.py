@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 import orjson
 
 from . import _names as names
-from ._call import Amendment, Call, CallRequest, CallResponse, Timing, ToolCall, Usage, UsageSource
+from ._call import Amendment, Call, CallRequest, CallResponse, Timing, ToolCall, Tunnel, Usage, UsageSource
 from ._otlp import SpanRecord, clean_text
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 _NANOSECONDS: Final = 1_000_000_000
+_WEBSOCKET: Final = "websocket"
 _LONGEST_JSON: Final = 128 * 1024
 """A list of headers or tool calls that takes more bytes is cut at an item: a line has a limit."""
 _MODEL_OPERATIONS: Final = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
@@ -41,6 +42,7 @@ _CALL: Final[Mapping[str, str]] = {
     names.RUN_ID: "run_id",
     names.CALL_SEQUENCE: "sequence",
     names.CALL_ATTEMPT: "attempt",
+    names.CALL_RETRY_OF: "retry_of",
     names.CALL_OUTCOME: "outcome",
     names.ERROR_TYPE: "error_type",
     names.CALL_MESSAGE: "message",
@@ -55,6 +57,7 @@ _REQUEST: Final[Mapping[str, str]] = {
     names.SERVER_ADDRESS: "server_address",
     names.SERVER_PORT: "server_port",
     names.CALL_API: "api",
+    names.CALL_TUNNEL: "tunnel_id",
     names.PROVIDER: "provider",
     names.REQUEST_MODEL: "model",
     names.CONVERSATION_ID: "session_id",
@@ -97,6 +100,17 @@ _USAGE: Final[Mapping[str, str]] = {
     names.REASONING_TOKENS: "reasoning_tokens",
     names.USAGE_REASON: "reason",
 }
+_TUNNEL: Final[Mapping[str, str]] = {
+    names.TUNNEL_AGENT_BYTES: "agent_bytes",
+    names.TUNNEL_AGENT_MESSAGES: "agent_messages",
+    names.TUNNEL_UPSTREAM_BYTES: "upstream_bytes",
+    names.TUNNEL_UPSTREAM_MESSAGES: "upstream_messages",
+    names.TUNNEL_CALLS: "calls",
+    names.TUNNEL_CLOSED_BY: "closed_by",
+    names.TUNNEL_CLOSE_CODE: "close_code",
+    names.TUNNEL_CLOSE_REASON: "close_reason",
+    names.TUNNEL_UNREAD: "unread",
+}
 _AMENDMENT: Final[Mapping[str, str]] = {
     names.CALL_OUTCOME: "outcome",
     names.ERROR_TYPE: "error_type",
@@ -137,9 +151,8 @@ def call_attributes(call: Call) -> dict[str, Any]:
         names.SPAN_KIND: names.CALL,
         names.SESSION_ID: call.run_id,
         names.USAGE_SOURCE: call.usage.source,
+        **_masked_attribute(call.bodies_masked),
     }
-    if call.bodies_masked:
-        attributes[names.BODIES_MASKED] = hash_pairs(call.bodies_masked)
     if call.discarded:
         attributes[names.CALL_DISCARDED] = True
     response = call.response
@@ -154,6 +167,10 @@ def call_attributes(call: Call) -> dict[str, Any]:
             attributes[names.OPENAI_SERVICE_TIER if is_openai else names.RESPONSE_SERVICE_TIER] = response.service_tier
         if response.tool_calls:
             attributes[names.TOOL_CALLS] = _json_list(response.tool_calls)
+    if call.tunnel is not None:
+        attributes.update(_members(call.tunnel, _TUNNEL))
+    if call.tunnel is not None or call.request.tunnel_id is not None:
+        attributes[names.NETWORK_PROTOCOL] = _WEBSOCKET
     first_chunk = _time_to_first_chunk(call)
     if first_chunk is not None:
         attributes[names.TIME_TO_FIRST_CHUNK] = first_chunk
@@ -162,10 +179,11 @@ def call_attributes(call: Call) -> dict[str, Any]:
 
 def amendment_attributes(amendment: Amendment) -> dict[str, Any]:
     """The attributes of a call's span that an amendment replaces."""
-    attributes = _members(amendment, _AMENDMENT)
-    if amendment.bodies_masked:
-        attributes[names.BODIES_MASKED] = hash_pairs(amendment.bodies_masked)
-    return attributes
+    return {**_members(amendment, _AMENDMENT), **_masked_attribute(amendment.bodies_masked)}
+
+
+def _masked_attribute(hashes: Mapping[str, str] | None) -> dict[str, Any]:
+    return {names.BODIES_MASKED: hash_pairs(hashes)} if hashes else {}
 
 
 def hash_pairs(hashes: Mapping[str, str]) -> tuple[str, ...]:
@@ -240,6 +258,7 @@ def call_from_span(span: SpanRecord, *, ended: bool = True) -> Call:
         response=_response(attributes) if ended else None,
         usage=_usage(attributes),
         timing=_timing(span, ended=ended),
+        tunnel=Tunnel(**_read(attributes, _TUNNEL)) if names.TUNNEL_AGENT_BYTES in attributes else None,
     )
 
 

@@ -21,6 +21,7 @@ _PLAIN: Final = frozenset(
         names.REQUEST_SENT_HASH,
         names.RESPONSE_BODY_HASH,
         names.RESPONSE_DELIVERED_HASH,
+        names.MESSAGE_BODY_HASH,
         names.BODIES_MASKED,
     }
 )

@@ -12,6 +12,7 @@ from ._messages import COUNT_TOKENS, MESSAGES
 from ._models import MODELS
 from ._openai_errors import openai_error
 from ._responses import RESPONSES
+from ._socket import begins_answer, message_api_of, message_as_event, question_in
 from ._sse import EventSplitter, event_data, event_type, leading_type
 
 __all__ = [
@@ -31,10 +32,14 @@ __all__ = [
     "UsageRemover",
     "api_of",
     "ask_for_usage",
+    "begins_answer",
     "event_data",
     "event_type",
     "leading_type",
+    "message_api_of",
+    "message_as_event",
     "openai_error",
+    "question_in",
 ]
 
 _APIS: Final[Mapping[tuple[str, str], Api]] = {

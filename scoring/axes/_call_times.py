@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from ...traces import Call
+from .._attempts import logical_calls
 from .._usage import read_usage
 
 __all__ = ["FEWEST", "call_times", "distribution"]
@@ -22,13 +23,20 @@ def call_times(calls: Sequence[Call]) -> dict[str, Any]:
     - `output_tokens_per_second`: all output tokens over all the time from first content to last byte, of streamed calls that
       told both. Reasoning that is not streamed counts as output, though it comes before the first content.
     - `largest_gap_ms`: of each call the longest wait between two chunks.
+    - `logical_call_ms`: from the first attempt's start to the last one's end, with the agent's pauses between them.
+    - `retries`: attempts but the first; `retry_ms`: by how much they made logical calls longer, in sum: from the start of each
+      first attempt to that of the last one.
     - `proxy_ms`: what the recorder itself added before the first byte went out, in sum and as a share of those calls' time.
     """
     rates = [rate for call in calls if (rate := _rate(call)) is not None]
     told = [(call.timing.overhead, call.timing.end) for call in calls]
     overheads = [(added, end) for added, end in told if added is not None and end]
+    questions = logical_calls(calls)
     return {
         "call_ms": distribution(call.timing.end for call in calls),
+        "logical_call_ms": distribution(map(_whole_time, questions)),
+        "retries": sum(len(attempts) - 1 for attempts in questions),
+        "retry_ms": sum(_delay(attempts) for attempts in questions) / _MILLISECOND,
         "ttft_ms": distribution(map(_time_to_first_content, calls)),
         "largest_gap_ms": distribution(call.timing.largest_gap for call in calls),
         "output_tokens_per_second": _ratio(sum(count for count, _ in rates) * _SECOND, sum(time for _, time in rates)),
@@ -52,6 +60,16 @@ def distribution(observations: Iterable[int | None]) -> dict[str, float | int | 
         "max": found[-1] / _MILLISECOND if found else None,
         **{f"p{p}": found[-(-p * len(found) // 100) - 1] / _MILLISECOND if enough else None for p in _PERCENTILES},
     }
+
+
+def _delay(attempts: Sequence[Call]) -> int:
+    return max(attempts[-1].timing.start_ns - attempts[0].timing.start_ns, 0)
+
+
+def _whole_time(attempts: Sequence[Call]) -> int | None:
+    """Nanoseconds from the first attempt's start to the last one's end; None if that is not known."""
+    end = attempts[-1].timing.end
+    return None if end is None else _delay(attempts) + end
 
 
 def _time_to_first_content(call: Call) -> int | None:

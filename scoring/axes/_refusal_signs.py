@@ -107,7 +107,7 @@ def _moment(call: Call) -> tuple[int, int, str]:
 
 
 def _is_answered(turn: Turn) -> bool:
-    if turn.call.discarded:
+    if turn.call.discarded or turn.repeated:
         return False
     if _markers(turn) or turn.answers is not None:
         return bool(_markers(turn) or turn.answers)

@@ -1,6 +1,7 @@
 """How many tokens the agent used: a sum of what was told, and nothing else.
 
-Counted is what providers told of the calls that the agent made, retries and failures with them: whatever was told was billed.
+Counted is what providers told of the calls that the agent made, retries and failures with them: whatever was told was billed,
+once for each attempt (see `_usage`).
 Answers that the agent never asked for (`Call.discarded`: the upstream refused what the recorder had added) are a class of their
 own, outside the value: the agent has no part in them. What was not told makes the sum a lower bound.
 """
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from ...traces import Call
+from .._attempts import logical_calls
 from .._axis_value import AxisValue, Bound, Evidence, Status, unmeasured
 from .._record import AgentReport, RunRecord
 from .._usage import CallTokens, Standing, is_foreign, read_usage
@@ -166,6 +168,7 @@ def _breakdown(read: _Read) -> dict[str, Any]:
     asked = [(call, used) for call, used in read if not call.discarded]
     return {
         "model_calls": len(asked),
+        "logical_calls": len(logical_calls(call for call, _ in asked)),
         "standings": dict(sorted(Counter(used.standing for _, used in asked).items())),
         "sources": {
             source: _counted(pair for pair in asked if pair[0].usage.source == source)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ...traces import Call
-from .._usage import is_foreign, read_usage
+from .._usage import is_foreign, makes_model_work, read_usage
 from ..transcript import Message, ToolInvocation, Turn
 from ._text import known, timestamp
 
@@ -23,9 +23,10 @@ Step = dict[str, Any]
 def trajectory_steps(turns: Iterable[Turn]) -> list[Step]:
     """The steps of a run as ATIF has them, numbered from 1.
 
-    Each call that brought an answer is one step of the agent's; each that brought none is a step of the system's, which says
-    what broke. A message is a step when it is sent for the first time; a tool's result is an observation of the step that asked
-    for it. What an agent sends as its own words and no call has answered is a step, too, marked as copied.
+    Each call that brought an answer is one step of the agent's; each that brought none, or half a one that was asked for again,
+    is a step of the system's, which says what broke. A message is a step when it is sent for the first time; a tool's result is
+    an observation of the step that asked for it. What an agent sends as its own words and no call has answered is a step, too,
+    marked as copied.
     """
     steps = _Steps()
     for turn in sorted(turns, key=_when):
@@ -38,7 +39,9 @@ def trajectory_steps(turns: Iterable[Turn]) -> list[Step]:
 
 def asks_a_model(call: Call) -> bool:
     """Whether a call is one of the agent's to a model: it may ask for a list of models, and the proxy may ask twice."""
-    return call.request.method not in ("GET", "HEAD") and not call.discarded
+    by_message = call.request.tunnel_id is not None
+    is_asked = by_message or call.request.method not in ("GET", "HEAD")
+    return is_asked and makes_model_work(call) and not call.discarded
 
 
 def _when(turn: Turn) -> tuple[int, int, str]:
@@ -67,7 +70,7 @@ class _Steps:
         call, timing = turn.call, turn.call.timing
         step: Step = {"timestamp": timestamp(timing.start_ns + (timing.last_byte or timing.end or 0))}
         own = _own(turn)
-        if not _is_answered(call):
+        if turn.repeated or not _is_answered(call):
             self._add(step | {"source": "system", "message": _broken(call), "extra": {OWN: own}})
             return
         first, *others = turn.answers or (Message(role="assistant"),)
@@ -128,6 +131,10 @@ def _is_answered(call: Call) -> bool:
 
 
 def _broken(call: Call) -> str:
+    if _is_answered(call):
+        return (
+            f"the call to the model brought only a part of an answer: {call.message or call.error_type or call.outcome}"
+        )
     status = call.response and call.response.status
     said = [f"HTTP {status}" if status else None, call.error_type, call.message]
     told = [part for part in said if part and part != str(status)]
@@ -152,6 +159,7 @@ def _own(turn: Turn) -> dict[str, Any]:
         call=call.span_id,
         sequence=call.sequence,
         attempt=call.attempt,
+        retry_of=call.retry_of,
         outcome=call.outcome,
         error_type=call.error_type,
         error_message=call.message,

@@ -58,11 +58,11 @@ def lines_unseen(chosen: Callable[[ChangedFile], bool]) -> Callable[[Observed], 
 
 
 def calls_unseen(run: Observed) -> str | None:
-    """Why not all answers are known; None if they are."""
+    """Why not all answers are known, but for those that were asked for again; None if they are."""
     transcript = run.record.transcript
     if not transcript:
         return run.record.reasons.get("transcript", "no call was recorded")
-    unknown = [turn for turn in transcript if turn.answers is None]
+    unknown = [turn for turn in transcript if turn.answers is None and not turn.repeated]
     if unknown:
         first = min(unknown, key=lambda turn: turn.call.span_id)
         return f"{len(unknown)} of {len(transcript)} answers cannot be read: {first.unreadable}"

@@ -50,8 +50,10 @@ def turns_in_time(record: RunRecord) -> list[Turn]:
 
 
 def asked_calls(turns: Iterable[Turn]) -> Iterator[AskedCall]:
-    """All tool calls of the answers, in the order of the turns."""
+    """All tool calls of the answers, in the order of the turns; none of half an answer that was asked for again."""
     for number, turn in enumerate(turns):
+        if turn.repeated:
+            continue
         tools = [tool for answer in turn.answers or () for tool in answer.tool_calls]
         for position, tool in enumerate(tools):
             members = list(_members(tool.parsed)) or [("", tool.arguments)]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ._dialect import Dialect, UnreadableError
+from ._members import list_of, object_of, text_of
 from ._turn import Message, ToolInvocation
 
 __all__ = ["CHAT_COMPLETIONS"]
@@ -23,18 +24,18 @@ def _entries(request: dict[str, Any]) -> list[Any]:
 
 
 def _tools(request: dict[str, Any]) -> tuple[str, ...]:
-    tools = [_object(tool) for tool in _list(request.get("tools"))]
-    names = [_object(tool.get("function") or tool.get("custom")).get("name") or tool.get("type") for tool in tools]
-    names += [_object(function).get("name") for function in _list(request.get("functions"))]
-    return tuple(map(_text, names))
+    tools = [object_of(tool) for tool in list_of(request.get("tools"))]
+    names = [object_of(tool.get("function") or tool.get("custom")).get("name") or tool.get("type") for tool in tools]
+    names += [object_of(function).get("name") for function in list_of(request.get("functions"))]
+    return tuple(map(text_of, names))
 
 
 def _messages(entry: Any) -> tuple[Message, ...]:
-    said = _object(entry)
-    role = _text(said.get("role")) or "user"
+    said = object_of(entry)
+    role = text_of(said.get("role")) or "user"
     parts = _Parts()
     parts.take(said)
-    return (parts.message(_ROLES.get(role, role), _text(said.get("tool_call_id") or said.get("name")) or None),)
+    return (parts.message(_ROLES.get(role, role), text_of(said.get("tool_call_id") or said.get("name")) or None),)
 
 
 def _whole_answer(answer: dict[str, Any]) -> tuple[Message, ...]:
@@ -44,13 +45,13 @@ def _whole_answer(answer: dict[str, Any]) -> tuple[Message, ...]:
 def _streamed_answer(events: Iterable[Any]) -> tuple[Message, ...]:
     choices: dict[int, _Parts] = {}
     for event in events:
-        for position, choice in enumerate(_list(_object(event).get("choices"))):
-            told = _object(choice)
+        for position, choice in enumerate(list_of(object_of(event).get("choices"))):
+            told = object_of(choice)
             index = told.get("index")
             index = index if type(index) is int else position
             if index not in choices:
                 choices[index] = _Parts()
-            choices[index].take(_object(told.get("delta") or told.get("message")))
+            choices[index].take(object_of(told.get("delta") or told.get("message")))
     return tuple(parts.message("assistant") for _, parts in sorted(choices.items()))
 
 
@@ -73,10 +74,10 @@ class _Parts:
                 if type(value) is str:
                     self._tell(member, value)
                 elif member == "content":
-                    self._take_parts(_list(value))
+                    self._take_parts(list_of(value))
                 elif member == "tool_calls":
-                    for call in _list(value):
-                        self._take_call(_object(call))
+                    for call in list_of(value):
+                        self._take_call(object_of(call))
                 elif member == "function_call":
                     self._take_call({"function": value, "index": -1})
 
@@ -88,31 +89,31 @@ class _Parts:
 
     def _take_parts(self, content: list[Any]) -> None:
         texts = []
-        for part in map(_object, content):
-            kind = _text(part.get("type")) or "text"
+        for part in map(object_of, content):
+            kind = text_of(part.get("type")) or "text"
             if kind == "text":
-                texts.append(_text(part.get("text")))
+                texts.append(text_of(part.get("text")))
             elif kind == "refusal":
-                self._tell("refusal", _text(part.get("refusal")))
+                self._tell("refusal", text_of(part.get("refusal")))
             elif kind == "thinking":
-                for thought in _list(part.get("thinking")):
-                    self._tell("reasoning", _text(_object(thought).get("text")))
+                for thought in list_of(part.get("thinking")):
+                    self._tell("reasoning", text_of(object_of(thought).get("text")))
             else:
                 texts.append(f"[{kind.removesuffix('_url').removeprefix('input_')}]")
         self._tell("content", "\n".join(texts))
 
     def _take_call(self, told: Mapping[str, Any]) -> None:
-        function = _object(told.get("function") or told.get("custom"))
+        function = object_of(told.get("function") or told.get("custom"))
         call_id, name, index = told.get("id"), function.get("name"), told.get("index")
         index = index if type(index) is int else None
         call = self._latest.get(index)
-        if call is None or ((call_id or name) and _begins_another(call, index, _text(call_id), _text(name))):
+        if call is None or ((call_id or name) and _begins_another(call, index, text_of(call_id), text_of(name))):
             call = {"id": "", "name": "", "arguments": ""}
             self._calls.append(call)
             self._latest[index] = call
         self._latest[None] = call
-        call["id"] = call["id"] or _text(call_id)
-        call["name"] = call["name"] or _text(name)
+        call["id"] = call["id"] or text_of(call_id)
+        call["name"] = call["name"] or text_of(name)
         arguments = function.get("arguments") or function.get("input")
         if arguments:
             call["arguments"] += arguments if type(arguments) is str else json.dumps(arguments)
@@ -140,18 +141,6 @@ def _begins_another(call: dict[str, str], index: int | None, call_id: str, name:
     if index is None:
         return another_id or (not call_id and bool(name) and bool(call["name"]))
     return another_id and bool(name) and bool(call["id"])
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if type(value) is dict else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if type(value) is list else []
-
-
-def _text(value: Any) -> str:
-    return value if type(value) is str else ""
 
 
 CHAT_COMPLETIONS: Final = Dialect(

@@ -5,14 +5,25 @@ from typing import Any, Final
 
 from ...traces import BodyReader, Call
 from ._body import parse_events, parse_json, read_body
+from ._chains import Chains
 from ._chat_completions import CHAT_COMPLETIONS
+from ._completions import COMPLETIONS
 from ._dialect import Dialect, UnreadableError
 from ._history import History
+from ._messages import MESSAGES
+from ._responses import RESPONSES
 from ._turn import Message, Turn
 
-__all__ = ["read_transcript"]
+__all__ = ["read_conversation", "read_transcript"]
 
-_DIALECTS: Final[Mapping[str | None, Dialect]] = {"chat_completions": CHAT_COMPLETIONS}
+_WORDLESS_APIS: Final = frozenset({"count_tokens", "embeddings", "models"})
+"""In whose calls nothing is said to a model that speaks."""
+_DIALECTS: Final[Mapping[str | None, Dialect]] = {
+    "chat_completions": CHAT_COMPLETIONS,
+    "completions": COMPLETIONS,
+    "messages": MESSAGES,
+    "responses": RESPONSES,
+}
 """By `call.request.api`."""
 _FIRST_ERROR_STATUS: Final = 400
 _UNENDED: Final[Mapping[str, str]] = {
@@ -27,7 +38,8 @@ def read_transcript(calls: Iterable[Call], bodies: BodyReader) -> tuple[Turn, ..
     Bodies are read one at a time; what is held is what was said.
 
     Args:
-        calls: all calls of one run. In which order they are given does not matter to what a turn holds.
+        calls: all calls of one run, with their attempts linked. In which order they are given does not matter to what a turn
+            holds.
         bodies: those of the run. What is missing there, damaged or not understood is None in its turn, with the reason.
 
     Returns:
@@ -37,34 +49,61 @@ def read_transcript(calls: Iterable[Call], bodies: BodyReader) -> tuple[Turn, ..
     in_time = sorted(given, key=lambda call: (call.timing.start_ns, call.sequence or 0, call.span_id))
     # Answers first: a request is kept as what it adds to the one before it, so that they are best read in a row.
     answers = {id(call): _read_answer(call, bodies) for call in in_time}
-    history = History()
-    turns = {id(call): _read_turn(call, answers[id(call)], bodies, history) for call in in_time}
+    talk = _Talk(given)
+    turns = {id(call): talk.turn(call, answers[id(call)], bodies) for call in in_time}
     return tuple(turns[id(call)] for call in given)
 
 
-def _read_turn(call: Call, answer: tuple[Message, ...] | UnreadableError, bodies: BodyReader, history: History) -> Turn:
-    added: tuple[Message, ...] | None = None
-    tools: tuple[str, ...] | None = None
-    problems = []
+def read_conversation(call: Call, bodies: BodyReader) -> tuple[Message, ...]:
+    """All that a call's request holds of a conversation; what it leaves to the provider to remember is not in it.
+
+    Raises:
+        UnreadableError: its body was not kept, or is not understood.
+    """
     try:
         dialect = _dialect_of(call)
-        request = _read_request(call, bodies)
-        added = history.ask(dialect.entries(request), dialect.messages)
-        tools = dialect.tools(request)
-    except (UnreadableError, RecursionError) as error:
-        problems.append(f"request: {_reason(error)}")
-        history.ask_unknown()
-    if isinstance(answer, UnreadableError):
-        problems.append(f"answer: {answer}")
-    else:
-        history.answer(answer)
-    return Turn(
-        call=call,
-        added=added,
-        answers=None if isinstance(answer, UnreadableError) else answer,
-        tools=tools,
-        unreadable="; ".join(problems) or None,
-    )
+        entries = dialect.entries(_read_request(call, bodies))
+        return tuple(message for entry in entries for message in dialect.messages(entry))
+    except RecursionError as error:
+        raise UnreadableError(_reason(error)) from error
+
+
+class _Talk:
+    """Follows the calls of a run, in the order of time."""
+
+    def __init__(self, calls: Iterable[Call]) -> None:
+        self._history = History()
+        self._repeated = {call.retry_of for call in calls}
+        self._chains = Chains(call.request.previous_response_id for call in calls)
+
+    def turn(self, call: Call, answer: tuple[Message, ...] | UnreadableError, bodies: BodyReader) -> Turn:
+        """What was said in a call."""
+        if call.request.api in _WORDLESS_APIS:
+            return Turn(call=call, added=(), answers=(), tools=(), repeated=call.span_id in self._repeated)
+        added: tuple[Message, ...] | None = None
+        tools: tuple[str, ...] | None = None
+        problems = []
+        answers = () if isinstance(answer, UnreadableError) else answer
+        try:
+            dialect = _dialect_of(call)
+            request = _read_request(call, bodies)
+            entries = self._chains.follow(call, request, dialect.entries(request), answers)
+            added = self._history.ask(entries, lambda entry: entry if type(entry) is tuple else dialect.messages(entry))
+            tools = dialect.tools(request)
+        except (UnreadableError, RecursionError) as error:
+            problems.append(f"request: {_reason(error)}")
+            self._history.ask_unknown()
+        if isinstance(answer, UnreadableError):
+            problems.append(f"answer: {answer}")
+        self._history.answer(answers)
+        return Turn(
+            call=call,
+            added=added,
+            answers=None if isinstance(answer, UnreadableError) else answer,
+            tools=tools,
+            unreadable="; ".join(problems) or None,
+            repeated=call.span_id in self._repeated,
+        )
 
 
 def _dialect_of(call: Call) -> Dialect:

@@ -58,3 +58,5 @@ class Turn:
     """Names of the tools that the request offers; None as `added`."""
     unreadable: str | None = None
     """Why something above is None; None if nothing is."""
+    repeated: bool = False
+    """The call failed, and a later one is another attempt at it: what came of its answer is no part of the conversation."""

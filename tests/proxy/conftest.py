@@ -42,7 +42,7 @@ Step = bytes | float | asyncio.Event | Literal["close", "reset", "wait for close
 Rule = Callable[["Message"], Iterable[Step]]
 
 
-_ON_BOTH_LOOPS = {"test_endings.py", "test_proxy.py"}
+_ON_BOTH_LOOPS = {"test_endings.py", "test_proxy.py", "test_tunnel_end.py"}
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -89,7 +89,7 @@ async def test_small_chunks_do_not_wait(wire: "Wire", upstream: "Upstream") -> N
     await agent.send_post(ASKED)
     await agent.read_until(upstream.event("x"))
     agents = [connection.transport.get_extra_info("socket") for connection in proxy._server.connections]
-    upstreams = [connection.transport.get_extra_info("socket") for connection in proxy._upstream.connections]
+    upstreams = [connection.transport.get_extra_info("socket") for connection in proxy._upstreams.all[0].connections]
     assert len(agents) == len(upstreams) == 1
     assert nagle_is_off(agents)
     assert nagle_is_off(upstreams)
@@ -152,7 +152,7 @@ async def test_requests_sent_before_the_answer_are_answered_in_turn(wire: "Wire"
 
 
 async def test_a_websocket_is_refused_as_the_upstream_refuses_it(wire: "Wire", upstream: "Upstream") -> None:
-    """Codex asks for one first and falls back: the refusal passes, and the call after it works."""
+    """Codex offers one first and falls back: the offer goes up, the refusal passes, and the call after it works."""
     upstream.answer(upstream.whole(b"{}", "405 Method Not Allowed", "Allow: POST", "X: y"))
     agent = await wire.agent()
     await agent.send(
@@ -161,7 +161,8 @@ async def test_a_websocket_is_refused_as_the_upstream_refuses_it(wire: "Wire", u
     )
     reply = await agent.reply("GET")
     assert (reply.status, reply.one(b"Allow")) == (405, b"POST")
-    assert upstream.received[-1].all(b"Upgrade") == []
+    offer = upstream.received[-1]
+    assert (offer.one(b"Connection"), offer.one(b"Upgrade")) == (b"Upgrade", b"websocket")
     assert (await agent.post({"input": "x"}, path="/v1/responses")).status == 405
     assert [call.request.method for call in wire.calls()] == ["GET", "POST"]
 

@@ -27,6 +27,7 @@ _NAMES = {
     "attempt": "tachograph.call.attempt",
     "discarded": "tachograph.call.discarded",
     "api": "tachograph.call.api",
+    "finish": "gen_ai.response.finish_reasons",
 }
 
 
@@ -159,10 +160,45 @@ def test_embeddings_have_no_output() -> None:
     assert (found.value, found.status) == (23, "measured")
 
 
-def test_server_errors_leave_a_lower_bound() -> None:
-    """Behind a 500 a model may have worked: unlike a request that was refused, it leaves the sum open."""
-    found = tokens(record(call(1, source="absent", status=500, error="500"), call(2, input=10, output=2)))
+@pytest.mark.parametrize("status", [429, 500, 503, 529])
+def test_error_answers_leave_the_sum_exact(status: int) -> None:
+    """Nobody charges for an error: an attempt that got one has no tokens to tell."""
+    found = tokens(record(call(1, source="absent", status=status, error=str(status)), call(2, input=10, output=2)))
+    assert (found.value, found.bound, found.details["standings"]) == (12, "exact", {"refused": 1, "told": 1})
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        {"status": 504, "error": "504"},
+        {"status": 502, "error": "502"},
+        {"status": 200, "outcome": "upstream_cut", "error": "stream_truncated"},
+        {"outcome": "client_disconnected", "error": "client_disconnected"},
+        {"status": 200, "error": "overloaded_error"},
+    ],
+)
+def test_attempts_of_unknown_cost_leave_a_lower_bound(failed: dict[str, Any]) -> None:
+    """Behind a cut, a hung-up agent or a gateway that gave up a model may have worked: that leaves the sum open."""
+    found = tokens(record(call(1, source="absent", **failed), call(2, input=10, output=2)))
     assert (found.value, found.bound, found.details["standings"]) == (12, "lower", {"absent": 1, "told": 1})
+
+
+def test_what_a_cut_answer_told_counts_as_a_part() -> None:
+    """Some streams count as they go: what one had told when it was cut was billed, and is not all."""
+    cut: dict[str, Any] = {"status": 200, "outcome": "upstream_cut", "error": "stream_truncated"}
+    found = tokens(record(call(1, input=10, output=1, **cut), call(2, input=10, output=5)))
+    assert (found.value, found.bound, found.details["standings"]) == (26, "lower", {"half_told": 1, "told": 1})
+    finished = call(1, input=10, output=5, finish=("stop", "error"), **cut)
+    assert tokens(record(finished)).bound == "exact"
+
+
+def test_attempts_are_one_logical_call() -> None:
+    """Each attempt that was billed counts; what the agent asked is counted apart."""
+    first = call(1, input=10, output=2, outcome="upstream_cut", error="stream_truncated", finish=("stop",))
+    again = replace(call(2, input=12, output=3), attempt=2, retry_of=first.span_id)
+    found = tokens(record(first, again, call(3, input=1, output=1)))
+    assert (found.value, found.details["model_calls"], found.details["logical_calls"]) == (29, 3, 2)
+    assert found.details["retried"] == {"calls": 1, "tokens": 15}
 
 
 def test_what_failed_and_was_billed_counts() -> None:

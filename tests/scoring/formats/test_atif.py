@@ -159,6 +159,12 @@ def test_calls_that_are_not_the_agents_to_a_model(agent: "Agent") -> None:
     assert "notes" not in made
 
 
+def test_calls_through_a_websocket_are_the_agents(agent: "Agent") -> None:
+    """Their method is that of the exchange which became the WebSocket, a GET: they ask a model all the same."""
+    agent.ask(user("fix it"), answer=assistant("Done."), request={"method": "GET", "tunnel_id": "0" * 16})
+    assert said(checked(agent.recorded())) == [("user", "fix it"), ("agent", "Done.")]
+
+
 def test_tool_calls_that_are_not_as_they_should_be(agent: "Agent") -> None:
     """What is no JSON object is kept as text; a call without an id gets one; a result that nobody asked for is told of."""
     calls = [tool_call("c1", '{"run": "l'), tool_call("", "[1]"), tool_call("c3", "")]

@@ -1,4 +1,4 @@
-"""Runs of Chat Completions, recorded as the proxy records them."""
+"""Runs of chat completions or another API, recorded as the proxy records them."""
 
 import json
 from collections.abc import Iterator
@@ -50,13 +50,14 @@ class Conversation:
             model="a-model",
             streamed=False,
             session_id=None,
+            previous_response_id=changed.pop("previous_response_id", None),
             body_hash=sha256(body).hexdigest(),
             bytes=len(body),
             sent_body_hash=None,
             sent_bytes=None,
             head=f"Content-Type: application/json\r\n{request_head}",
         )
-        response = answer if answer is None else self._response(answer, status, head)
+        response = answer if answer is None else self._response(answer, status, head, changed.pop("response_id", None))
         bodies = self._recording.bodies
         if keep:
             bodies.put_request(body, request.body_hash or "")
@@ -83,11 +84,11 @@ class Conversation:
         assert not changed
         self._recording.end_call(opened, call)
 
-    def _response(self, answer: bytes, status: int, head: str) -> CallResponse:
+    def _response(self, answer: bytes, status: int, head: str, response_id: str | None) -> CallResponse:
         return CallResponse(
             status=status,
             model=None,
-            id=None,
+            id=response_id,
             upstream_request_id=None,
             finish_reasons=(),
             tool_calls=(),

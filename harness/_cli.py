@@ -111,8 +111,12 @@ def _add_agents(commands: _Commands) -> None:
 
 
 def _add_upstream(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--upstream", metavar="URL", help="the model's endpoint, ending in /v1, or: local")
     parser.add_argument(
-        "--upstream", required=True, metavar="URL", help="the model's endpoint, ending in /v1, or: local"
+        "--upstreams", type=Path, metavar="FILE", help="several endpoints, by model or path: a TOML file (see README)"
+    )
+    parser.add_argument(
+        "--ca-file", type=Path, metavar="FILE", help="certificates to trust beside those of the system, PEM"
     )
     parser.add_argument(
         "--key-file",

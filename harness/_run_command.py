@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     agent = _chosen_agent(options)
     task = load_task(options.task)
     require_tools(task)
-    with chosen_upstream(options.upstream) as (address, own_model):
+    with chosen_upstream(options) as (address, own_model):
         model = options.model or own_model
         if model is None:
             raise InputError("--model is missing: the model's name, as the upstream knows it")

@@ -29,7 +29,7 @@ def key(options: argparse.Namespace) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM."""
-    with chosen_upstream(options.upstream) as (address, _):
+    with chosen_upstream(options) as (address, _):
         run_id = options.run or new_run_id("serve")
         settings = settings_from(options, address, host=options.host, port=options.port, default_run=run_id)
         if options.workers == 1:
@@ -48,7 +48,12 @@ async def _serve_alone(settings: ProxySettings) -> int:
 
 def _say_where(settings: ProxySettings, port: int) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"tachograph: recording http://{host}:{port}/v1 -> {settings.upstream.base}", flush=True)
+    for upstream in settings.all_upstreams:
+        asked = " ".join((*upstream.models, *upstream.paths))
+        print(
+            f"tachograph: recording http://{host}:{port}/v1 -> {upstream.address.base}{asked and f' for {asked}'}",
+            flush=True,
+        )
     print(f"tachograph: runs in {settings.store}/, calls that name no run in {settings.default_run}", flush=True)
     print(f"tachograph: for a run of its own, an agent uses http://{host}:{port}/r/RUN/v1; Ctrl-C ends", flush=True)
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from ..proxy import ProxySettings, UpstreamAddress
 from ..traces import InputError, ProxyError
 from ._local_model import LocalModel
+from ._upstreams_file import load_upstreams, proxy_of_environment
 
 __all__ = ["chosen_upstream", "refuse_without_key", "settings_from", "upstream_key"]
 
@@ -19,15 +20,19 @@ _KEY_VARIABLES: Final = ("TACHOGRAPH_UPSTREAM_KEY", "OPENAI_API_KEY")
 
 
 @contextlib.contextmanager
-def chosen_upstream(url: str) -> Iterator[tuple[UpstreamAddress, str | None]]:
-    """The upstream's address, and its own model name if it is the one on this machine, which is started and stopped.
+def chosen_upstream(options: Namespace) -> Iterator[tuple[UpstreamAddress | None, str | None]]:
+    """The one upstream's address, and its own model name if it is the one on this machine, which is started and stopped.
+
+    None for the address if there is only a file of several.
 
     Raises:
-        InputError: the URL is none.
+        InputError: the URL is none, or nothing is given.
         LaunchError: the local model cannot be started.
     """
-    if url != LOCAL:
-        yield UpstreamAddress.parse(url), None
+    if options.upstream is None and options.upstreams is None:
+        raise InputError("give --upstream URL, or --upstreams FILE with several")
+    if options.upstream != LOCAL:
+        yield (None if options.upstream is None else UpstreamAddress.parse(options.upstream)), None
         return
     with LocalModel() as model:
         yield UpstreamAddress.parse(model.url), model.model
@@ -56,10 +61,11 @@ def refuse_without_key(settings: ProxySettings) -> None:
     Raises:
         ProxyError: there is no key, and the upstream is not on this machine.
     """
-    if settings.upstream_key is None and not _is_loopback(settings.upstream.host):
-        raise ProxyError(
-            f"no key for {settings.upstream.base}: set TACHOGRAPH_UPSTREAM_KEY or OPENAI_API_KEY, or give --key-file"
-        )
+    for upstream in settings.all_upstreams:
+        if upstream.key is None and not _is_loopback(upstream.address.host):
+            hint = "set TACHOGRAPH_UPSTREAM_KEY or OPENAI_API_KEY, or give --key-file"
+            where = hint if upstream.address is settings.upstream else f"give {upstream.name} a key_env or key_file"
+            raise ProxyError(f"no key for {upstream.address.base}: {where}")
 
 
 def _is_loopback(host: str) -> bool:
@@ -69,13 +75,20 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def settings_from(options: Namespace, address: UpstreamAddress, **others: Any) -> ProxySettings:
-    """The proxy's settings, as the command line gives them."""
+def settings_from(options: Namespace, address: UpstreamAddress | None, **others: Any) -> ProxySettings:
+    """The proxy's settings, as the command line and the environment give them.
+
+    Raises:
+        InputError: the file of upstreams, or what the environment says of proxies, cannot be used.
+    """
     return ProxySettings(
         upstream=address,
+        upstreams=() if options.upstreams is None else load_upstreams(options.upstreams),
         store=options.store,
         # A model on this machine wants no key, and the environment's is none of its business.
         upstream_key=None if options.upstream == LOCAL else upstream_key(options.key_file),
+        ca_file=options.ca_file,
+        upstream_proxy=None if address is None else proxy_of_environment(address),
         usage=options.usage,
         sync=options.sync,
         **others,

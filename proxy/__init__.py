@@ -5,16 +5,18 @@ from ._keys import RunKeys
 from ._proxy import AgentEndpoint, Proxy
 from ._recording_transport import AsyncRecordingTransport, RecordingTransport
 from ._runs import Tally
-from ._settings import ProxySettings, UpstreamAddress
+from ._settings import HttpProxy, ProxySettings, UpstreamAddress, UpstreamSettings
 
 __all__ = [
     "AgentEndpoint",
     "AsyncRecordingTransport",
+    "HttpProxy",
     "Proxy",
     "ProxySettings",
     "RecordingTransport",
     "RunKeys",
     "Tally",
     "UpstreamAddress",
+    "UpstreamSettings",
     "listen",
 ]

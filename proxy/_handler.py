@@ -16,6 +16,7 @@ from ._runs import OpenRun, OpenRuns, Target, WrongKeyError, split_target
 from ._settings import ProxySettings
 from ._upstream import Outgoing, Upstream
 from ._upstream_connection import UpstreamUnreachableError
+from ._upstreams import Upstreams
 from .apis import Api, Question, UsageRemover, api_of, ask_for_usage
 
 __all__ = ["Handler"]
@@ -36,6 +37,7 @@ class _Incoming:
     api: Api | None
     """None if it is none that is read here."""
     question: Question
+    upstream: Upstream
     asking: bytes | None = None
     """The body that also asks for usage; None if it goes up as it came."""
 
@@ -48,11 +50,11 @@ class _Incoming:
 class Handler:
     """Answers the requests of agents."""
 
-    def __init__(self, settings: ProxySettings, runs: OpenRuns, upstream: Upstream) -> None:
+    def __init__(self, settings: ProxySettings, runs: OpenRuns, upstreams: Upstreams) -> None:
         """Take what is shared by all requests."""
         self._settings = settings
         self._runs = runs
-        self._upstream = upstream
+        self._upstreams = upstreams
         self._asks_for_usage = settings.usage == "inject"
 
     async def __call__(self, request: AgentRequest) -> None:
@@ -72,11 +74,16 @@ class Handler:
             return send_error(request, 404, "no_run", "name a run: /r/RUN/v1/…, a run key, or x-tachograph-run")
         api = api_of(request.method, target.path)
         question = read_question(api, request.headers, request.body)
-        incoming = _Incoming(request=request, target=target, run=run, api=api, question=question)
+        upstream = self._upstreams.of(target.path, question.model)
+        if upstream is None:
+            return send_error(
+                request, 404, "no_upstream", f"no upstream is for {target.path} with model {question.model}"
+            )
+        incoming = _Incoming(request=request, target=target, run=run, api=api, question=question, upstream=upstream)
         try:
             await self._answer(incoming)
         except UpstreamUnreachableError as error:
-            message = f"tachograph: no answer from the upstream {self._upstream.address.base}: {error}"
+            message = f"tachograph: no answer from the upstream {upstream.address.base}: {error}"
             send_error(request, 502, "upstream_unreachable", message)
         return None
 
@@ -89,11 +96,11 @@ class Handler:
         incoming.asking = None
         status, _ = await self._exchange(incoming)
         if status is not None and status < _FIRST_ERROR:
-            self._asks_for_usage = False
+            incoming.upstream.refuses_options = True
 
     def _asking(self, incoming: _Incoming) -> bytes | None:
         """The request with the option for usage; None if it has it, needs none, or is not to be changed."""
-        if not self._asks_for_usage or not incoming.question.wants_usage_asked_for:
+        if not self._asks_for_usage or incoming.upstream.refuses_options or not incoming.question.wants_usage_asked_for:
             return None
         body = incoming.request.body
         if body is None or "content-encoding" in incoming.request.headers:
@@ -120,7 +127,7 @@ class Handler:
         await record.announce(request.body or b"", incoming.asking)
         remover = None if incoming.asking is None else UsageRemover()
         exchange = Exchange(request, observation, record, remover, incoming.let_go)
-        is_answered = await exchange.relay(self._upstream, self._outgoing(incoming))
+        is_answered = await exchange.relay(incoming.upstream, self._outgoing(incoming))
         return exchange.status, is_answered
 
     def _recorded_request(self, incoming: _Incoming) -> CallRequest:
@@ -129,8 +136,8 @@ class Handler:
             method=request.method,
             path=incoming.target.path,
             query=incoming.target.query,
-            server_address=self._upstream.address.host,
-            server_port=self._upstream.address.port,
+            server_address=incoming.upstream.address.host,
+            server_port=incoming.upstream.address.port,
             api=incoming.api,
             question=incoming.question,
             headers=request.headers,
@@ -148,8 +155,11 @@ class Handler:
                 headers = replaced(headers, b"Content-Length", b"%d" % len(asking))
             # What is encoded cannot be cut; a stream that is not encoded is what nearly all upstreams send anyway.
             headers = replaced(headers, b"Accept-Encoding", b"identity")
-        if self._settings.upstream_key is not None:
-            headers = with_key(headers, self._settings.upstream_key)
+        upstream = incoming.upstream.settings
+        for name, value in upstream.headers:
+            headers = replaced(headers, name.encode(), value.encode())
+        if upstream.key is not None:
+            headers = with_key(headers, upstream.key, upstream.key_header)
         else:
             # The agent's own key passes; a run key never goes up.
             headers = without_keys(headers, PREFIX)

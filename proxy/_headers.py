@@ -118,16 +118,27 @@ def presented_key(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def with_key(headers: list[tuple[bytes, bytes]], key: str) -> list[tuple[bytes, bytes]]:
-    """The headers with a key in the place of every one that is presented, or in `Authorization` if none is."""
-    bearer, bare = f"Bearer {key}".encode(), key.encode()
+def with_key(headers: list[tuple[bytes, bytes]], key: str, header: str | None = None) -> list[tuple[bytes, bytes]]:
+    """The headers with a key in the place of every one that is presented, or in `Authorization` if none is.
+
+    Args:
+        headers: the agent's.
+        key: the upstream's.
+        header: the one header to put it in, whatever the agent uses; None: as the agent does.
+    """
+    if header is not None:
+        others = [line for line in headers if line[0].lower() not in _KEY_NAMES]
+        return [*others, (header.encode(), _presented(header.lower().encode(), key))]
     replaced = [
-        (name, bearer if name.lower() == _AUTHORIZATION else bare) if name.lower() in _KEY_NAMES else (name, value)
-        for name, value in headers
+        (name, _presented(name.lower(), key) if name.lower() in _KEY_NAMES else value) for name, value in headers
     ]
-    return (
-        replaced if any(name.lower() in _KEY_NAMES for name, _ in headers) else [*headers, (b"Authorization", bearer)]
-    )
+    if any(name.lower() in _KEY_NAMES for name, _ in headers):
+        return replaced
+    return [*headers, (b"Authorization", _presented(_AUTHORIZATION, key))]
+
+
+def _presented(header: bytes, key: str) -> bytes:
+    return f"Bearer {key}".encode() if header == _AUTHORIZATION else key.encode()
 
 
 def without_keys(headers: list[tuple[bytes, bytes]], prefix: str) -> list[tuple[bytes, bytes]]:

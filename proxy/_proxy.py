@@ -12,7 +12,7 @@ from ._agent_server import AgentServer, listen
 from ._handler import Handler
 from ._runs import OpenRuns, Tally
 from ._settings import ProxySettings
-from ._upstream import Upstream
+from ._upstreams import Upstreams
 
 __all__ = ["AgentEndpoint", "Proxy", "listen"]
 
@@ -39,9 +39,9 @@ class Proxy:
         """Take the settings; `listener`: a socket that listens already, shared with other processes."""
         self._settings = settings
         self._listener = listener
-        self._upstream = Upstream(settings.upstream, settings.connect_timeout)
+        self._upstreams = Upstreams(settings.all_upstreams)
         self._runs = OpenRuns(RunStore(settings.store), settings.default_run)
-        self._server = AgentServer(Handler(settings, self._runs, self._upstream))
+        self._server = AgentServer(Handler(settings, self._runs, self._upstreams))
         self._keys: dict[str, str] = {}
 
     async def start(self) -> None:
@@ -51,7 +51,7 @@ class Proxy:
             ProxyError: the upstream's host is not known, or the port is taken.
             StoreError: the store cannot be written.
         """
-        await self._upstream.start()
+        await self._upstreams.start()
         try:
             if self._listener is None:
                 self._listener = listen(self._settings.host, self._settings.port)
@@ -59,7 +59,7 @@ class Proxy:
             if self._settings.default_run is not None:
                 self._runs.open(self._settings.default_run)
         except Exception:  # whatever keeps it from starting, nothing of it stays open
-            await self._upstream.stop()
+            await self._upstreams.stop()
             if self._listener is not None:
                 self._listener.close()
             raise
@@ -75,7 +75,7 @@ class Proxy:
             StoreError: not all could be written; all runs are closed nevertheless.
         """
         await self._server.stop(self._settings.shutdown_grace)
-        await self._upstream.stop()
+        await self._upstreams.stop()
         seals: dict[str, Seal | None] = {}
         failures = []
         for run_id in self._runs:

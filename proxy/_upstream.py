@@ -2,14 +2,14 @@
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from ..traces import ProxyError
-from ._settings import UpstreamAddress
-from ._upstream_connection import UpstreamConnection, UpstreamUnreachableError
+from ._settings import UpstreamSettings
+from ._upstream_connection import UpstreamConnection
+from ._upstream_way import connect, tls_context
 
 __all__ = ["Outgoing", "Upstream"]
 
@@ -36,15 +36,21 @@ class Outgoing:
 class Upstream:
     """Sends requests to one upstream.
 
-    No limit of connections: an agent's call never waits for another one's. No limit of time but for connecting: a long
-    silence is the model's to keep. No redirects, no cookies, no proxies of the environment, no decoding.
+    No limit of connections: an agent's call never waits for another one's. No limit of time but for connecting, if none is
+    asked for: a long silence is the model's to keep. No redirects, no cookies, no decoding.
     """
 
-    def __init__(self, address: UpstreamAddress, connect_timeout: float) -> None:
-        """Take the address, and the seconds in which it must be reached."""
-        self.address = address
-        self._connect_timeout = connect_timeout
-        self._tls = ssl.create_default_context() if address.secure else None
+    def __init__(self, settings: UpstreamSettings) -> None:
+        """Take its settings.
+
+        Raises:
+            InputError: its file of certificates cannot be read.
+        """
+        self.settings = settings
+        self.address = settings.address
+        self.refuses_options = False
+        """It does not take a member that it does not know: it has refused one."""
+        self._tls = tls_context(settings)
         self._idle: list[UpstreamConnection] = []
         self._sweep: asyncio.TimerHandle | None = None
         self.connections: set[UpstreamConnection] = set()
@@ -56,11 +62,13 @@ class Upstream:
         Raises:
             ProxyError: the host is not known.
         """
+        way = self.settings.proxy or self.address
         try:
-            await asyncio.get_running_loop().getaddrinfo(self.address.host, self.address.port, type=socket.SOCK_STREAM)
+            await asyncio.get_running_loop().getaddrinfo(way.host, way.port, type=socket.SOCK_STREAM)
         except OSError as error:
+            what = f"the proxy's host {way.host!r}" if self.settings.proxy else f"host {way.host!r}"
             raise ProxyError(
-                f"upstream {self.address.base}: host {self.address.host!r} is not known ({error}); check --upstream"
+                f"upstream {self.address.base}: {what} is not known ({error}); check --upstream"
             ) from error
 
     async def ask(self, outgoing: Outgoing, on_sent: Callable[[], None]) -> UpstreamConnection:
@@ -74,7 +82,8 @@ class Upstream:
             UpstreamUnreachableError: there is no connection, or no HTTP on it.
             UpstreamCutError: the upstream hung up without an answer.
         """
-        connection = self._kept() or await self._connect()
+        connection = self._kept() or await connect(self.settings, self._tls)
+        connection.read_timeout = self.settings.read_timeout
         self.connections.add(connection)
         try:
             head, body = self._head(outgoing), _framed(outgoing)
@@ -112,20 +121,6 @@ class Upstream:
                 return connection
         return None
 
-    async def _connect(self) -> UpstreamConnection:
-        address = self.address
-        name = address.host if self._tls else None
-        try:
-            async with asyncio.timeout(self._connect_timeout):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    UpstreamConnection, address.host, address.port, ssl=self._tls, server_hostname=name
-                )
-        except TimeoutError as error:
-            raise UpstreamUnreachableError(f"no connection within {self._connect_timeout:g} s") from error
-        except OSError as error:
-            raise UpstreamUnreachableError(str(error) or type(error).__name__) from error
-        return connection
-
     def _close_idle(self) -> None:
         loop = asyncio.get_running_loop()
         fresh = loop.time() - _IDLE_LIMIT
@@ -136,8 +131,15 @@ class Upstream:
         self._sweep = loop.call_later(_IDLE_LIMIT, self._close_idle) if self._idle else None
 
     def _head(self, outgoing: Outgoing) -> bytes:
-        target = (self.address.path + outgoing.target).encode("utf-8", "surrogateescape")
+        target = (self.address.path + _with_query(outgoing.target, self.address.query)).encode(
+            "utf-8", "surrogateescape"
+        )
         lines = [b"%b %b HTTP/1.1" % (outgoing.method.encode(), target), b"Host: %b" % self.address.authority.encode()]
+        proxy = self.settings.proxy
+        if proxy is not None and not self.address.secure:
+            # To a proxy, a request names its host (RFC 9112, section 3.2.2).
+            lines[0] = b"%b http://%b%b HTTP/1.1" % (outgoing.method.encode(), self.address.authority.encode(), target)
+            lines += [b"Proxy-Authorization: %b" % proxy.authorization] if proxy.authorization else []
         lines += [b"%b: %b" % line for line in outgoing.headers]
         if outgoing.chunked:
             lines.append(b"Transfer-Encoding: chunked")
@@ -150,3 +152,10 @@ def _framed(outgoing: Outgoing) -> bytes | None:
     if not outgoing.chunked or body is None:
         return body
     return b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
+
+
+def _with_query(target: str, query: str | None) -> str:
+    if query is None:
+        return target
+    path, mark, own = target.partition("?")
+    return f"{path}?{query}&{own}" if mark and own else f"{path}?{query}"

@@ -52,6 +52,7 @@ class UpstreamConnection(asyncio.Protocol):
         "head",
         "idle_since",
         "is_complete",
+        "read_timeout",
         "reason",
         "status",
         "trailers",
@@ -69,6 +70,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._reading_paused = False
         self._in_exchange = False
         self._begin("")
+        self.read_timeout: float | None = None
+        """Seconds of silence after which an answer counts as cut; None: none is too long."""
         self.transport: Any = None
         self.idle_since = 0.0
         """When its last exchange was over, by the loop's clock."""
@@ -269,10 +272,18 @@ class UpstreamConnection(asyncio.Protocol):
 
     async def _wait(self) -> None:
         self._waiter = self._loop.create_future()
+        silence = self._loop.call_later(self.read_timeout, self._give_up) if self.read_timeout is not None else None
         try:
             await self._waiter
         finally:
             self._waiter = None
+            if silence is not None:
+                silence.cancel()
+
+    def _give_up(self) -> None:
+        self._fail(f"silent for {self.read_timeout:g} s")
+        self.transport.abort()
+        self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -14,7 +14,7 @@ from tachograph.traces import BodyReader, read_run, verify
 
 ROOT = Path(__file__).parents[1]
 PYTHON_TASK = ROOT / "examples" / "tasks" / "mutations" / "python-error-negated"
-AIDER = ROOT / ".venv-aider" / "bin"
+AIDER = ROOT / ".agents" / "aider" / "bin"
 EDIT = """\
 retry.py
 ```python

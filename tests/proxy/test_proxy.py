@@ -89,7 +89,7 @@ async def test_small_chunks_do_not_wait(wire: "Wire", upstream: "Upstream") -> N
     await agent.send_post(ASKED)
     await agent.read_until(upstream.event("x"))
     agents = [connection.transport.get_extra_info("socket") for connection in proxy._server.connections]
-    upstreams = [connection.transport.get_extra_info("socket") for connection in proxy._upstream.connections]
+    upstreams = [connection.transport.get_extra_info("socket") for connection in proxy._upstreams.all[0].connections]
     assert len(agents) == len(upstreams) == 1
     assert nagle_is_off(agents)
     assert nagle_is_off(upstreams)

@@ -55,7 +55,7 @@ _PARTS: Final = ("bin", "lib", "lib64", "libexec")
 _TOOLCHAINS: Final = ("RUSTUP_HOME", "PYENV_ROOT", "RBENV_ROOT", "NVM_DIR")
 _DOOR: Final = "/run/tachograph/door"
 _INSIDE: Final = "/run/tachograph/inside.py"
-_DEAF: Final = "trap '' TERM; exec \"$0\" \"$@\""
+_DEAF: Final = 'trap \'\' TERM; exec "$0" "$@"'
 """Bubblewrap leads the session: were it to end first, the terminal would hang up before the command has tidied up."""
 
 

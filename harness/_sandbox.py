@@ -55,6 +55,8 @@ _PARTS: Final = ("bin", "lib", "lib64", "libexec")
 _TOOLCHAINS: Final = ("RUSTUP_HOME", "PYENV_ROOT", "RBENV_ROOT", "NVM_DIR")
 _DOOR: Final = "/run/tachograph/door"
 _INSIDE: Final = "/run/tachograph/inside.py"
+_DEAF: Final = 'trap \'\' TERM; exec "$0" "$@"'
+"""Bubblewrap leads the session: were it to end first, the terminal would hang up before the command has tidied up."""
 
 
 def require_sandbox() -> None:
@@ -101,7 +103,8 @@ class Sandbox:
         readable = [*_system(), *_programs(Path(program), command)]
         # Not --die-with-parent: it would take the grace to tidy up from the command. All ends with the first process inside.
         argv = (
-            *(_BUBBLEWRAP, "--unshare-all", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),  # noqa: S108  its own
+            *("/bin/sh", "-c", _DEAF, shutil.which(_BUBBLEWRAP) or _BUBBLEWRAP),
+            *("--unshare-all", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),  # noqa: S108  its own
             *(word for path in _outermost(readable) for word in ("--ro-bind", str(path), str(path))),
             *(word for path in self._folders for word in ("--bind", str(path), str(path))),
             *("--ro-bind", str(self._door), _DOOR),

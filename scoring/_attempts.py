@@ -6,10 +6,11 @@ A call is a further attempt at an earlier one if all of this holds:
   good answer is another question, however it reads.
 - It was over when the later one began, not many calls ago, and no other call is an attempt at it yet. Of several it is the
   latest.
-- Both ask the same of the same model: the same method, path, API, model and, where the provider remembers the conversation,
+- Both ask the same of the same model: the same path, API, model and, where the provider remembers the conversation,
   the same answer to go on from; and then the same canonical request (see `canonical_request_hash`), or a conversation of the
-  same messages. After an answer that had begun the later one may also hold what came of it, and a word of the agent's that it
-  is to go on: that is how some agents take up a cut stream.
+  same messages. After an answer that broke off the later one may also hold what came of it, and a word that it is to go on:
+  that is how some agents take up a cut stream. Not so if it was the agent that hung up: it may have been stopped, to be told
+  something else.
 
 An SDK's own count of its retries (`x-stainless-retry-count`) is not asked: what an SDK sends again is the same to the byte, and
 agents that ask again by themselves send 0. Answers that the agent never saw (`Call.discarded`) are no attempts of its own. All
@@ -27,7 +28,9 @@ from .transcript import Message, UnreadableError, read_conversation
 __all__ = ["has_failed", "link_attempts", "logical_calls"]
 
 _FIRST_ERROR: Final = 400
-_FAILURES: Final = frozenset({"client_disconnected", "interrupted", "upstream_cut", "upstream_unreachable"})
+_NO_FAILURES: Final = frozenset({"completed", "in_flight"})
+"""How a call ended that did not break."""
+_HUNG_UP: Final = "client_disconnected"
 _LATE: Final = 1_000_000_000
 """Nanoseconds by which a recorder may learn later than the agent's next call that the agent has hung up."""
 _SOON: Final = 64
@@ -78,7 +81,7 @@ def logical_calls(calls: Iterable[Call]) -> tuple[tuple[Call, ...], ...]:
 def has_failed(call: Call) -> bool:
     """Whether the agent did not get what it asked for. A call that still goes on has not."""
     status = call.response.status if call.response else None
-    return call.outcome in _FAILURES or (status or 0) >= _FIRST_ERROR or call.error_type is not None
+    return call.outcome not in _NO_FAILURES or (status or 0) >= _FIRST_ERROR or call.error_type is not None
 
 
 @dataclass(slots=True)
@@ -94,14 +97,15 @@ class _Failure:
     def is_over_before(self, later: Call) -> bool:
         """Whether the agent knew of it when it made a later call. What is not known is taken to be so."""
         timing = self.call.timing
-        late = _LATE if self.call.outcome == "client_disconnected" else 0
+        late = _LATE if self.call.outcome == _HUNG_UP else 0
         return later.timing.start_ns >= timing.start_ns + max((timing.end or 0) - late, 0)
 
     @property
-    def had_begun(self) -> bool:
-        """Whether there was some of an answer that an agent may send back."""
+    def broke_off(self) -> bool:
+        """Whether there was some of an answer, which the agent did not want to end there and may send back."""
         response = self.call.response
-        return response is not None and (response.status or 0) < _FIRST_ERROR and response.bytes != 0
+        has_begun = response is not None and (response.status or 0) < _FIRST_ERROR
+        return has_begun and self.call.outcome != _HUNG_UP
 
 
 class _Linker:
@@ -141,7 +145,7 @@ class _Linker:
             added = None if conversation is None else _added(self._conversation_of(failure), conversation)
             if added is None:
                 continue
-            if not added or (failure.had_begun and _takes_up(added)):
+            if not added or (failure.broke_off and _takes_up(added)):
                 return failure
             # The conversation went on without an answer to that.
             self._open.remove(failure)
@@ -165,21 +169,21 @@ def _are_alike(one: Call, other: Call) -> bool:
 
 def _address(call: Call) -> tuple[str | None, ...]:
     request = call.request
-    return request.method, request.path, request.query, request.api, request.model, request.previous_response_id
+    return request.path, request.query, request.api, request.model, request.previous_response_id
 
 
 def _is_same_request(one: Call, other: Call) -> bool:
     if one.request_hash is not None and one.request_hash == other.request_hash:
         return True
     # A call that was interrupted has no canonical hash, and a request without a body none at all.
-    told = one.request.body_hash, other.request.body_hash
-    return told[0] == told[1] and (told[0] is not None or one.request.method == "GET")
+    asked = [(call.request.method, call.request.body_hash) for call in (one, other)]
+    return asked[0] == asked[1] and asked[0] != ("POST", None)
 
 
 def _words(message: Message) -> _Words:
-    """What makes two messages of two requests the same. Ids and reasoning come and go."""
+    """What makes two messages of two requests the same. Ids, reasoning and the breaks between parts come and go."""
     calls = tuple((call.name, call.arguments) for call in message.tool_calls)
-    return message.role, message.text, message.refusal, calls
+    return message.role, "".join(message.text.split()), message.refusal, calls
 
 
 def _added(earlier: list[_Words] | None, later: list[_Words]) -> list[_Words] | None:
@@ -188,7 +192,7 @@ def _added(earlier: list[_Words] | None, later: list[_Words]) -> list[_Words] | 
 
 
 def _takes_up(added: list[_Words]) -> bool:
-    """Whether an agent goes on from half an answer: its words come first, then at most one of the agent's own."""
+    """Whether an agent goes on from half an answer: that comes first, then at most one message of the agent's own."""
     roles = [role for role, *_ in added]
-    own = 1 if roles[-1] in ("user", "system") else 0
-    return all(role == "assistant" for role in roles[: len(roles) - own])
+    said = roles[:-1] if roles[-1] in ("user", "system") else roles
+    return bool(said) and all(role == "assistant" for role in said)

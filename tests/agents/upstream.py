@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
@@ -116,14 +117,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def whole(self, status: int, body: bytes, logged: Logged | None) -> None:
         cut = logged is not None and logged.fault == "cut"
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        if status == 429:
-            self.send_header("Retry-After", "1")
-        self.end_headers()
         sent = body[: len(body) // 2] if cut else body
-        self.wfile.write(sent)
+        retry = "Retry-After: 1\r\n" if status == HTTPStatus.TOO_MANY_REQUESTS else ""
+        first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n"
+        # In one piece: there are clients that hang up at the head of an error.
+        self.wfile.write(f"{first}{retry}Content-Length: {len(body)}\r\n\r\n".encode() + sent)
         if logged is not None:
             logged.said += sent
             if cut:

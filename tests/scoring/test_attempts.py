@@ -157,14 +157,15 @@ def test_a_killed_proxy(tmp_path: Path) -> None:
     assert record.attempts() == [[0, 1]]
 
 
-def test_members_in_another_order(record: Record) -> None:
+@pytest.mark.parametrize("keep", [True, False])
+def test_members_in_another_order(record: Record, keep: bool) -> None:  # noqa: FBT001
     """What codex sends holds `client_metadata` in a new order: other bytes, the same question."""
     inputs = [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "fix it"}]}]
     one = {"model": "m", "input": inputs, "client_metadata": {"turn_id": "t", "thread_id": "u"}}
     other = {**one, "client_metadata": {"thread_id": "u", "turn_id": "t"}}
     assert json.dumps(one) != json.dumps(other)
     for request, failed in ((one, {"status": 500}), (other, CUT), (one, {})):
-        record.call(request, api="responses", asked={"path": "/v1/responses"}, **failed)
+        record.call(request, api="responses", asked={"path": "/v1/responses"}, keep=keep, **failed)
     assert record.attempts() == [[0, 1, 2]]
 
 
@@ -219,6 +220,52 @@ def test_a_history_that_grows_after_an_error_answer(record: Record) -> None:
     assert record.attempts() == [[0], [1]]
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        RESUME[1:],
+        [*RESUME, RESUME[1]],
+        [RESUME[0], RESUME[1], RESUME[0]],
+        [{"role": "tool", "tool_call_id": "1", "content": "x"}],
+    ],
+    ids=["a word alone", "two words", "an answer to that", "a result"],
+)
+def test_a_conversation_that_goes_on_after_a_cut(record: Record, rest: list[dict[str, Any]]) -> None:
+    """What is more than half an answer and a word to go on is another question."""
+    record.chat(**CUT)
+    record.chat(*rest)
+    assert record.attempts() == [[0], [1]]
+
+
+def test_an_agent_that_was_interrupted(record: Record) -> None:
+    """Who stops an answer by hand and says something else asks something else."""
+    record.chat(outcome="client_disconnected", error_type="client_disconnected", answer=HALF)
+    record.chat(*RESUME)
+    assert record.attempts() == [[0], [1]]
+
+
+def test_a_history_of_several_retries_in_another_form(record: Record) -> None:
+    """An agent may write in blocks at first and as one text later: the words are the same (claude-code)."""
+    blocks = [{"type": "text", "text": "fix"}, {"type": "text", "text": "it"}]
+    record.call({"messages": [SYSTEM, {"role": "user", "content": blocks}]}, **CUT)
+    record.chat(*RESUME)
+    assert record.attempts() == [[0, 1]]
+
+
+def test_another_path(record: Record) -> None:
+    """The same body put to another endpoint is another call."""
+    record.chat(status=404)
+    record.chat(asked={"path": "/v1/other/chat/completions"})
+    assert record.attempts() == [[0], [1]]
+
+
+def test_an_error_status_is_enough(record: Record) -> None:
+    """Records of other tools may tell no type of an error."""
+    record.chat(status=500, error_type=None)
+    record.chat()
+    assert record.attempts() == [[0, 1]]
+
+
 def test_other_options_same_question(record: Record) -> None:
     """An agent that leaves out what was refused, or asks for the whole answer after a broken stream, asks the same again."""
     record.chat(status=400, more={"temperature": 0.5})
@@ -261,16 +308,25 @@ def test_the_same_question_twice_at_a_time(record: Record) -> None:
         record.chat(status=429, after=1000)
     for _ in range(2):
         record.chat(after=SECOND)
-    assert sorted(map(len, record.attempts())) == [2, 2]
+    assert record.attempts() == [[0, 3], [1, 2]]
     record.chat(outcome="client_disconnected", error_type="client_disconnected", lasts=9 * SECOND)
     record.chat()
-    assert sorted(map(len, record.attempts())) == [1, 1, 2, 2]
+    assert record.attempts() == [[0, 3], [1, 2], [4], [5]]
 
 
 def test_an_agent_whose_leaving_was_noticed_late(record: Record) -> None:
     """Its next call may begin before the recorder has seen that the one before is over."""
     record.chat(outcome="client_disconnected", error_type="client_disconnected", lasts=SECOND + 1000, answer=None)
     record.chat()
+    assert record.attempts() == [[0, 1]]
+
+
+def test_a_message_through_a_websocket(record: Record) -> None:
+    """The question of a tunnel that broke is asked again over HTTP: as a body of its own kind, with the same words."""
+    asked = {"input": "fix it", "instructions": "You are an agent."}
+    tunnelled = {"method": "GET", "path": "/v1/responses", "tunnel_id": "0" * 16}
+    record.call({"type": "response.create", **asked}, api="responses", asked=tunnelled, status=101, **CUT)
+    record.call({**asked, "stream": True}, api="responses", asked={"path": "/v1/responses"})
     assert record.attempts() == [[0, 1]]
 
 
@@ -334,10 +390,9 @@ def test_what_is_asked_again_much_later(record: Record) -> None:
     """A question that failed long ago and was given up is a new one when it comes again."""
     record.chat(status=500)
     for number in range(70):
-        record.chat({"role": "user", "content": str(number)}, more={"tools": []})
+        record.call({"messages": [{"role": "user", "content": str(number)}]}, keep=False)
     record.chat()
-    assert record.attempts()[0] == [0]
-    assert len(record.attempts()) == 72
+    assert record.attempts() == [[number] for number in range(72)]
 
 
 def test_several_proxies(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_what_comes_before_it_and_what_it_leaves(tachograph: Any, rule_upstream:
     done = tachograph("run", *options, "--keep", "place")
     folder = tmp_path / "runs" / json.loads(done.stdout)["run_id"]
     said = "".join(json.loads(line)[2] for line in (folder / "terminal.cast").read_text().splitlines()[1:])
-    assert "signed in with tachograph-" in said
+    assert "signed in with [masked run-key]" in said
     pid = int((tmp_path / "place" / "1" / "workdir" / "pid").read_text())
     assert has_ended(pid)
 

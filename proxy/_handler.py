@@ -72,20 +72,30 @@ class Handler:
             return send_error(request, 503, "cannot_record", str(error))
         if run is None:
             return send_error(request, 404, "no_run", "name a run: /r/RUN/v1/…, a run key, or x-tachograph-run")
-        api = api_of(request.method, target.path)
-        question = read_question(api, request.headers, request.body)
-        upstream = self._upstreams.of(target.path, question.model)
-        if upstream is None:
-            return send_error(
-                request, 404, "no_upstream", f"no upstream is for {target.path} with model {question.model}"
-            )
-        incoming = _Incoming(request=request, target=target, run=run, api=api, question=question, upstream=upstream)
+        incoming = self._read(request, target, run)
+        if incoming is None:
+            return None
+        upstream = incoming.upstream
         try:
             await self._answer(incoming)
         except UpstreamUnreachableError as error:
             message = f"tachograph: no answer from the upstream {upstream.address.base}: {error}"
             send_error(request, 502, "upstream_unreachable", message)
         return None
+
+    def _read(self, request: AgentRequest, target: Target, run: OpenRun) -> _Incoming | None:
+        """What the request asks, and whom; None if that is nobody, and the agent was told so.
+
+        Nothing but what is returned may hold on to the question: it is let go of when the answer begins.
+        """
+        api = api_of(request.method, target.path)
+        question = read_question(api, request.headers, request.body)
+        upstream = self._upstreams.of(target.path, question.model)
+        if upstream is None:
+            message = f"no upstream is for {target.path} with model {question.model}"
+            send_error(request, 404, "no_upstream", message)
+            return None
+        return _Incoming(request=request, target=target, run=run, api=api, question=question, upstream=upstream)
 
     async def _answer(self, incoming: _Incoming) -> None:
         """Ask with the option for usage where it is missing, and if the upstream refuses that, once without it."""

@@ -130,7 +130,7 @@ def presented_secrets(headers: Mapping[str, str], query: str | None) -> Iterator
             yield credentials.strip() or scheme
             if scheme.lower() == "basic":
                 yield from _passwords(credentials)
-    for offered in headers.get("sec-websocket-protocol", "").split(","):
+    for offered in headers["sec-websocket-protocol"].split(",") if "sec-websocket-protocol" in headers else ():
         if offered.strip().startswith(_PROTOCOL_KEY.decode()):
             yield offered.strip().removeprefix(_PROTOCOL_KEY.decode())
     for member in query.split("&") if query else ():

@@ -23,9 +23,9 @@ from typing import Any, Final
 import orjson
 
 from ._appending import SharedFile
-from ._decoding import BodyDecoder, DecodingError
+from ._decoding import DecodingError, decoded
 from ._kept_body import GrowingBody, UnsearchableError, compress
-from ._redaction import Redactor
+from ._redaction import Redactor, masked
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -141,16 +141,16 @@ class BodyPack:
     def _searched(self, body: bytes, content_encoding: str) -> tuple[bytes, dict[str, Any]]:
         """What is kept of a body, and what is said of that."""
         try:
-            decoder = BodyDecoder(content_encoding)
-            masked = self._redactor.mask(body if decoder.is_identity else decoder.feed(body))
+            plain = decoded(body, content_encoding)
+            found = self._redactor.find(plain)
         except DecodingError as error:
             raise UnsearchableError(f"it could not be searched for secrets: {error}") from error
         except Exception as error:  # whatever it is, no secret may slip through (law 4)
             raise UnsearchableError(f"it could not be searched for secrets: {error!r}") from error
-        if not masked.counts:
+        if not found:
             return body, {}
-        kept = hashlib.sha256(masked.data).hexdigest()
-        return masked.data, _about(masked.counts, kept, decoded=not decoder.is_identity)
+        kept = masked(plain, found)
+        return kept.data, _about(kept.counts, hashlib.sha256(kept.data).hexdigest(), decoded=plain is not body)
 
     def new_response(self) -> GrowingBody:
         """An empty body, to be filled and put."""
@@ -216,7 +216,7 @@ def _common_prefix(one: bytes, other: bytes) -> int:
     low, high = 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
+        if one.startswith(other[low:middle], low):
             low = middle
         else:
             high = middle - 1
@@ -227,7 +227,7 @@ def _common_suffix(one: bytes, other: bytes, limit: int) -> int:
     low, high = 0, limit
     while low < high:
         middle = (low + high + 1) // 2
-        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
+        if one.endswith(other[len(other) - middle : len(other) - low], 0, len(one) - low):
             low = middle
         else:
             high = middle - 1

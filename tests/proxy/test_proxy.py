@@ -123,7 +123,7 @@ async def test_a_stream_does_not_hold_its_question(wire: "Wire", upstream: "Upst
     await agent.send_post(ASKED | {"messages": [{"role": "user", "content": mark}]})
     await agent.read_until(b"\n\n\r\n")
     questions = (item.get("messages") for item in gc.get_objects() if type(item) is dict)
-    assert not [asked for asked in questions if isinstance(asked, list) and asked and mark in str(asked)]
+    assert [{"role": "user", "content": mark}] not in [asked for asked in questions if type(asked) is list]
     go_on.set()
     await agent.read_until(b"0\r\n\r\n")
 

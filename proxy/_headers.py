@@ -130,6 +130,8 @@ def presented_secrets(headers: Mapping[str, str], query: str | None) -> Iterator
             yield credentials.strip() or scheme
             if scheme.lower() == "basic":
                 yield from _passwords(credentials)
+    for cookie in headers["cookie"].split(";") if "cookie" in headers else ():
+        yield cookie.partition("=")[2].strip()
     for offered in headers["sec-websocket-protocol"].split(",") if "sec-websocket-protocol" in headers else ():
         if offered.strip().startswith(_PROTOCOL_KEY.decode()):
             yield offered.strip().removeprefix(_PROTOCOL_KEY.decode())

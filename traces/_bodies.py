@@ -55,6 +55,8 @@ its own, such as a conversation that only begins with the same instructions, a c
 """
 _LONGEST_CHAIN: Final = 32
 """After so many bodies that each lean on the one before, one is kept whole: a damaged frame costs no more than these."""
+_REMEMBERED: Final = 4096
+"""Bodies that are known to be there, and are not stored again. One that comes again later is: readers take the first."""
 _KEPT_BODIES: Final = 4
 """Earlier bodies of one run to compare with: an agent's main conversation, and side conversations beside it."""
 
@@ -113,7 +115,7 @@ class BodyPack:
         self._file = SharedFile(folder / PACK_NAME)
         self._cache = cache
         self._redactor = redactor
-        self._written: dict[str, str | None] = {}
+        self._written: OrderedDict[str, str | None] = OrderedDict()
         self._compressor = zstd.ZstdCompressor(level=_LEVEL)
 
     def put_request(self, body: bytes, digest: str, content_encoding: str = "") -> str | None:
@@ -185,6 +187,8 @@ class BodyPack:
         with self._file as size:
             self._file.append(record if size else PACK_HEADER + record, size)
         self._written[digest] = about.get("kept")
+        if len(self._written) > _REMEMBERED:
+            self._written.popitem(last=False)
 
 
 def _about(counts: Mapping[str, int], kept: str, *, decoded: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ..proxy import Proxy, ProxySettings, RunKeys, listen
 from ..traces import Seal, TachographError, new_run_id
 from ._loop import run_program, stopped
 from ._masking import mask_logs
+from ._open_files import allow_many_files
 from ._upstream import chosen_upstream, settings_from
 
 __all__ = ["key", "serve"]
@@ -30,6 +31,7 @@ def key(options: argparse.Namespace) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM."""
+    allow_many_files()
     with chosen_upstream(options) as (address, _):
         run_id = options.run or new_run_id("serve")
         settings = settings_from(options, address, host=options.host, port=options.port, default_run=run_id)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import resource
 import socket
 from typing import Final
 
@@ -17,6 +18,8 @@ INTERRUPTED: Final = "the proxy stops"
 """What a task is cancelled with when the proxy stops; cancelled otherwise, its agent has hung up."""
 _BACKLOG: Final = 4096
 """Connections that may wait to be accepted; the kernel's own limit cuts it. asyncio's default of 100 drops bursts."""
+_OTHER_FILES: Final = 16
+"""Open files of a process that are no connections."""
 _CLOSING_GRACE: Final = 1.0
 """Seconds that connections have to close, no call being in flight."""
 
@@ -54,6 +57,9 @@ class AgentServer:
         self._server: asyncio.Server | None = None
         self._none_open = asyncio.Event()
         self._none_open.set()
+        self._is_full = False
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._most = (soft - _OTHER_FILES) // 2 if soft != resource.RLIM_INFINITY else None
         self.connections: set[AgentConnection] = set()
         """Those that are open."""
 
@@ -91,6 +97,12 @@ class AgentServer:
     def _opened(self, connection: AgentConnection) -> None:
         self.connections.add(connection)
         self._none_open.clear()
+        if len(self.connections) == self._most and not self._is_full:
+            self._is_full = True
+            _logger.warning(
+                "%d connections are open, about as many as this system allows (ulimit -n): more may be turned away",
+                self._most,
+            )
 
     def _closed(self, connection: AgentConnection) -> None:
         self.connections.discard(connection)

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 __all__ = ["SharedFile"]
@@ -39,12 +40,19 @@ class SharedFile:
 
     def append(self, record: bytes, size: int) -> None:
         """Append within a `with` block, which gave `size`. On OSError the file is as it was before."""
-        written = 0
+        self.append_pieces((record,), size)
+
+    def append_pieces(self, pieces: Iterable[bytes], size: int) -> None:
+        """The same of a record that comes in pieces."""
+        any_written = False
         try:
-            while written < len(record):
-                written += os.write(self._descriptor, record[written:] if written else record)
+            for piece in pieces:
+                written = 0
+                while written < len(piece):
+                    written += os.write(self._descriptor, piece[written:] if written else piece)
+                    any_written = True
         except OSError:
-            if written:
+            if any_written:
                 os.ftruncate(self._descriptor, size)
             raise
 

@@ -13,6 +13,7 @@ newline. The first line says the version. A record that a killed writer left tor
 """
 
 import hashlib
+import itertools
 import sys
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from ._appending import SharedFile
 from ._decoding import DecodingError, decoded
 from ._kept_body import GrowingBody, UnsearchableError, compress
 from ._redaction import Redactor, masked
+from ._spill import Spill
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -112,6 +114,7 @@ class BodyPack:
     def __init__(self, folder: Path, cache: BodyCache, redactor: Redactor) -> None:
         """Open or make the pack in the folder `bodies/` of a run. Raises OSError."""
         folder.mkdir(mode=0o700, exist_ok=True)
+        self._folder = folder
         self._file = SharedFile(folder / PACK_NAME)
         self._cache = cache
         self._redactor = redactor
@@ -156,7 +159,7 @@ class BodyPack:
 
     def new_response(self) -> GrowingBody:
         """An empty body, to be filled and put."""
-        return GrowingBody(self._compressor, self._redactor)
+        return GrowingBody(self._compressor, self._redactor, self._folder)
 
     def put_response(self, body: GrowingBody) -> str | None:
         """Store a response body; gives what `put_request` gives.
@@ -169,7 +172,7 @@ class BodyPack:
         if digest not in self._written:
             kept = body.kept()
             about = _about(kept.masked, kept.sha256, decoded=kept.decoded) if kept.sha256 else {}
-            self._append(digest, {"bytes": body.length, **about}, kept.stored)
+            self._append(digest, {"bytes": body.length, **about}, kept.stored, kept.spilled)
         return self._written[digest]
 
     def sync(self) -> None:
@@ -181,11 +184,17 @@ class BodyPack:
         self._cache.forget(self._file.path)
         self._file.close()
 
-    def _append(self, digest: str, about: dict[str, Any], stored: bytes) -> None:
-        head = orjson.dumps({"sha256": digest, **about, "stored": len(stored)})
-        record = b"%b\n%b%b" % (head, stored, pack_tail(digest))
+    def _append(self, digest: str, about: dict[str, Any], stored: bytes, spilled: Spill | None = None) -> None:
+        """Append a record of frames: those that were spilled, and behind them those that were held."""
+        length = len(stored) + (spilled.length if spilled else 0)
+        head = orjson.dumps({"sha256": digest, **about, "stored": length}) + b"\n"
+        last = b"%b%b" % (stored, pack_tail(digest))
         with self._file as size:
-            self._file.append(record if size else PACK_HEADER + record, size)
+            start = head if size else PACK_HEADER + head
+            if spilled is None:
+                self._file.append(start + last, size)
+            else:
+                self._file.append_pieces(itertools.chain((start,), spilled.pieces(), (last,)), size)
         self._written[digest] = about.get("kept")
         if len(self._written) > _REMEMBERED:
             self._written.popitem(last=False)

@@ -4,14 +4,16 @@ import hashlib
 import io
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 from ._decoding import BodyDecoder, DecodingError
 from ._delta_text import DeltaText, is_stream, mask_stream
 from ._redaction import Redactor, masked
 from ._scanner import Found
+from ._spill import Spill
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -29,6 +31,8 @@ _LONGEST: Final = 64 * 1024
 _LONGEST_STREAM: Final = 64 * 2**20
 """Bytes of a stream that holds secrets; a longer one is not kept."""
 _NEAR: Final = 256
+_MOST_HELD: Final = 8 * 2**20
+"""Bytes of frames that are held; more of them go to a file."""
 
 
 class UnsearchableError(ValueError):
@@ -40,7 +44,9 @@ class KeptBody:
     """What is kept of a body."""
 
     stored: bytes = field(repr=False)
-    """zstd frames."""
+    """zstd frames, the last ones of a long body."""
+    spilled: Spill | None = None
+    """The frames before them; None if there are none."""
     masked: Mapping[str, int]
     """How many secrets are masked, by kind; empty if what is kept are the true bytes."""
     sha256: str | None
@@ -94,11 +100,18 @@ class HashedBody:
 class GrowingBody(HashedBody):
     """A body that comes in pieces. What has come is held compressed but for the last pieces, so that a stream is cheap."""
 
-    def __init__(self, compressor: zstd.ZstdCompressor, redactor: Redactor) -> None:
-        """Begin empty. A compressor may serve many bodies: each frame is whole by itself."""
+    def __init__(self, compressor: zstd.ZstdCompressor, redactor: Redactor, folder: Path) -> None:
+        """Begin empty.
+
+        Args:
+            compressor: it may serve many bodies: each frame is whole by itself.
+            redactor: knows what is secret.
+            folder: where to put what is too long to be held.
+        """
         super().__init__()
         self._compressor = compressor
-        self._masked = _MaskedFrames(compressor, redactor)
+        self._folder = folder
+        self._masked = _MaskedFrames(compressor, folder, redactor)
         self._wire: _Frames | None = None
         self._decoder: BodyDecoder | None = None
         self._fault: str | None = None
@@ -108,10 +121,10 @@ class GrowingBody(HashedBody):
         try:
             decoder = BodyDecoder(content_encoding)
         except DecodingError as error:
-            self._fault = str(error)
+            self._fault = _why_not_kept(error)
         else:
             if not decoder.is_identity:
-                self._decoder, self._wire = decoder, _Frames(self._compressor)
+                self._decoder, self._wire = decoder, _Frames(self._compressor, self._folder)
 
     def add(self, piece: bytes) -> None:
         """Take the next bytes. No fault of what is done with them is raised: the body is then not kept."""
@@ -125,7 +138,7 @@ class GrowingBody(HashedBody):
                 self._wire.add(piece)
                 self._masked.add(self._decoder.feed(piece))
         except Exception as error:  # noqa: BLE001  neither the call (law 1) nor a secret (law 4) may suffer from it
-            self._fault = str(error) or repr(error)
+            self._fault = _why_not_kept(error)
 
     def kept(self) -> KeptBody:
         """What is to be kept of the bytes so far.
@@ -137,23 +150,32 @@ class GrowingBody(HashedBody):
             try:
                 kept = self._masked.kept()
             except Exception as error:  # noqa: BLE001  as above
-                self._fault = str(error) or repr(error)
+                self._fault = _why_not_kept(error)
         if self._fault is not None:
-            raise UnsearchableError(f"it could not be searched for secrets: {self._fault}")
+            raise UnsearchableError(self._fault)
         if self._wire is None:
             return kept
         if kept.masked:
-            return KeptBody(stored=kept.stored, masked=kept.masked, sha256=kept.sha256, decoded=True)
-        return KeptBody(stored=self._wire.stored(), masked={}, sha256=None)
+            return replace(kept, decoded=True)
+        return KeptBody(stored=self._wire.stored(), spilled=self._wire.spilled, masked={}, sha256=None)
+
+
+def _why_not_kept(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"too long to be held, and the disk took no more of it: {error.strerror}"
+    return f"it could not be searched for secrets: {str(error) or repr(error)}"
 
 
 class _Frames:
     """Bytes, compressed as they come."""
 
-    def __init__(self, compressor: zstd.ZstdCompressor) -> None:
+    def __init__(self, compressor: zstd.ZstdCompressor, folder: Path) -> None:
         self._compressor = compressor
+        self._folder = folder
         self._latest = bytearray()
         self._frames: list[bytes] = []
+        self._held = 0
+        self.spilled: Spill | None = None
 
     def add(self, piece: bytes) -> None:
         self._latest += piece
@@ -162,10 +184,20 @@ class _Frames:
             self._latest = bytearray()
 
     def _compress(self, data: bytes | bytearray) -> None:
-        self._frames.append(compress(self._compressor, data))
+        frame = compress(self._compressor, data)
+        self._frames.append(frame)
+        self._held += len(frame)
+        if self._held > _MOST_HELD:
+            self._spill()
+
+    def _spill(self) -> None:
+        self.spilled = self.spilled or Spill(self._folder)
+        for frame in self._frames:
+            self.spilled.add(frame)
+        self._frames, self._held = [], 0
 
     def stored(self, latest: bytes | bytearray | None = None) -> bytes:
-        """All of it, with `latest` in the place of the latest bytes if it is given."""
+        """What is held of it, with `latest` in the place of the latest bytes if it is given."""
         rest = self._latest if latest is None else latest
         return b"".join((*self._frames, *([compress(self._compressor, rest)] if rest or not self._frames else [])))
 
@@ -173,8 +205,8 @@ class _Frames:
 class _MaskedFrames(_Frames):
     """The same with secrets masked. Of a stream of events that holds some, all is masked at its end: the events share them."""
 
-    def __init__(self, compressor: zstd.ZstdCompressor, redactor: Redactor) -> None:
-        super().__init__(compressor)
+    def __init__(self, compressor: zstd.ZstdCompressor, folder: Path, redactor: Redactor) -> None:
+        super().__init__(compressor, folder)
         self._redactor = redactor
         self._counts: Mapping[str, int] = {}
         self._enough = _FRAME
@@ -189,7 +221,7 @@ class _MaskedFrames(_Frames):
 
     def _take(self) -> None:
         data = bytes(self._latest)
-        if not self._frames and is_stream(data):
+        if self._is_beginning and is_stream(data):
             self._deltas = DeltaText(self._redactor)
         found = [] if self._is_tainted else self._redactor.find(data)
         cut = _cut(data, found)
@@ -206,32 +238,51 @@ class _MaskedFrames(_Frames):
             self._compress(done.data)
         self._latest = bytearray(data[cut:])
 
+    @property
+    def _is_beginning(self) -> bool:
+        return not self._frames and self.spilled is None
+
     def kept(self) -> KeptBody:
         rest = bytes(self._latest)
-        if self._deltas is not None or (not self._frames and is_stream(rest)):
+        if self._deltas is not None or (self._is_beginning and is_stream(rest)):
             return self._kept_stream(rest)
         found = self._redactor.find(rest)
         if not found and not self._counts:
-            return KeptBody(stored=self.stored(rest), masked={}, sha256=None)
+            return KeptBody(stored=self.stored(rest), spilled=self.spilled, masked={}, sha256=None)
         last = masked(rest, found)
         stored = self.stored(last.data)
         counts = Counter(self._counts) + Counter(last.counts)
-        return KeptBody(stored=stored, masked=counts, sha256=_hash_of(stored))
+        sha256 = _hash_of(self._pieces(stored))
+        return KeptBody(stored=stored, spilled=self.spilled, masked=counts, sha256=sha256)
+
+    def _pieces(self, stored: bytes) -> Iterator[bytes]:
+        if self.spilled is not None:
+            yield from self.spilled.pieces()
+        yield stored
 
     def _kept_stream(self, rest: bytes) -> KeptBody:
         deltas = self._deltas or DeltaText(self._redactor)
         stored = self.stored(rest)
         if not (self._is_tainted or self._redactor.find(rest) or deltas.would_hold_secret(rest)):
-            return KeptBody(stored=stored, masked={}, sha256=None)
-        done = mask_stream(decompress(stored, _LONGEST_STREAM), self._redactor)
+            return KeptBody(stored=stored, spilled=self.spilled, masked={}, sha256=None)
+        if self.spilled is not None and self.spilled.length > _LONGEST_STREAM:
+            raise ValueError(f"a stream of more than {_LONGEST_STREAM} bytes")
+        done = mask_stream(decompress(b"".join(self._pieces(stored)), _LONGEST_STREAM), self._redactor)
         sha256 = hashlib.sha256(done.data).hexdigest() if done.counts else None
         return KeptBody(stored=compress(self._compressor, done.data), masked=done.counts, sha256=sha256)
 
 
-def _hash_of(frames: bytes) -> str:
-    # Only here: of nearly all bodies the true bytes are kept.
-    with zstd.ZstdFile(io.BytesIO(frames)) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _hash_of(pieces: Iterable[bytes]) -> str:
+    """Hex sha256 of what frames hold, which come in pieces. Only where something is masked: of nearly all bodies it is not."""
+    sha256, decompressor = hashlib.sha256(), zstd.ZstdDecompressor()
+    for piece in pieces:
+        rest = piece
+        while rest:
+            if decompressor.eof:
+                decompressor = zstd.ZstdDecompressor()
+            sha256.update(decompressor.decompress(rest))
+            rest = decompressor.unused_data
+    return sha256.hexdigest()
 
 
 def _cut(data: bytes, found: Sequence[Found]) -> int:

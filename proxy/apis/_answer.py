@@ -71,7 +71,7 @@ class AnswerReader(Protocol):
         """Something has come that is content, and not a role, a comment or a ping."""
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes, decoded."""
+        """Take the next bytes, decoded. Raises DecodingError if there are too many to be read."""
 
     def finish(self) -> Answer:
         """What the answer said, all bytes having been fed."""

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from ...traces import DecodingError
 from ._answer import Answer
 from ._members import parsed_object
 from ._sse import EventSplitter
 
 __all__ = ["Collector", "StreamReader", "WholeReader"]
 
+_MOST_HELD: Final = 64 * 2**20
+"""Bytes of an answer that are held to be read together: of a whole one, or of one event."""
 _LONGEST_BEGUN: Final = 64
 """Bytes of an event that is looked at although its last line has not ended, such as `data: [DONE]`."""
 
@@ -53,7 +56,11 @@ class StreamReader:
         return self._collector.has_content
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Take the next bytes.
+
+        Raises:
+            DecodingError: an event is too long to be read.
+        """
         collector = self._collector
         if collector.ended:
             return
@@ -61,6 +68,8 @@ class StreamReader:
             collector.take_event(event)
             if collector.ended:
                 return
+        if len(self._events) > _MOST_HELD:
+            raise DecodingError(f"an event of more than {_MOST_HELD >> 20} MiB is not read")
         # An agent may act on the line before the blank one that ends the event.
         if begun := self._events.begun(_LONGEST_BEGUN):
             collector.take_begun(begun)
@@ -84,8 +93,14 @@ class WholeReader:
         self._collector = new_collector()
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Take the next bytes.
+
+        Raises:
+            DecodingError: the answer is too long to be read.
+        """
         self._body += data
+        if len(self._body) > _MOST_HELD:
+            raise DecodingError(f"an answer of more than {_MOST_HELD >> 20} MiB is not read")
 
     def finish(self) -> Answer:
         """What the object said; nothing if it is none."""

@@ -41,6 +41,10 @@ class EventSplitter:
             del buffer[:start]
         return events
 
+    def __len__(self) -> int:
+        """Bytes of the event that is not complete."""
+        return len(self._buffer)
+
     def begun(self, longest: int) -> bytes:
         """The event that has begun and is not complete; empty if it is longer than this and in the middle of a line."""
         buffer = self._buffer

@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+import tempfile
 from hashlib import sha256
 from pathlib import Path
 
@@ -109,7 +110,7 @@ def test_a_body_that_comes_again_after_long(tmp_path: Path) -> None:
 )
 def test_a_growing_body_is_the_same_however_it_is_cut(body: bytes, cuts: list[int]) -> None:
     """Chunks come as the network cuts them: hash, length and bytes are those of the whole."""
-    growing = GrowingBody(ZstdCompressor(), REDACTOR)
+    growing = GrowingBody(ZstdCompressor(), REDACTOR, Path(tempfile.gettempdir()))
     ends = sorted({min(cut, len(body)) for cut in cuts} | {len(body)})
     for start, end in zip([0, *ends], ends, strict=False):
         growing.add(body[start:end])
@@ -121,7 +122,7 @@ def test_a_growing_body_is_the_same_however_it_is_cut(body: bytes, cuts: list[in
 
 def test_a_long_stream_is_held_compressed() -> None:
     """Many streams are open at a time: one holds little beyond what compression leaves of it."""
-    growing = GrowingBody(ZstdCompressor(), REDACTOR)
+    growing = GrowingBody(ZstdCompressor(), REDACTOR, Path(tempfile.gettempdir()))
     for _ in range(100_000):
         growing.add(b'data: {"choices":[{"delta":{"content":"word"}}]}\n\n')
     assert len(growing._masked._latest) < 17 * 1024

@@ -6,6 +6,7 @@ import json
 import random
 import string
 import sys
+import tempfile
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -253,7 +254,7 @@ def test_a_secret_told_in_many_events_is_masked(cuts: list[float], size: int, be
 
 
 def new_growing(redactor: Redactor) -> GrowingBody:
-    return GrowingBody(ZstdCompressor(), redactor)
+    return GrowingBody(ZstdCompressor(), redactor, Path(tempfile.gettempdir()))
 
 
 def test_secrets_of_the_environment() -> None:

@@ -15,14 +15,15 @@ from typing import Any, Final
 import httptools
 
 from ._headers import Head, fields_of, offers_websocket
+from ._limits import Limits
+from ._refusal import Refusal
 from ._tunnel_end import BytesBehind
 
 __all__ = ["AgentConnection", "AgentRequest", "Handle"]
 
-_LONGEST_HEAD: Final = 1024 * 1024
-"""Bytes. Room for agents' beta lists and trace headers; a head without end is refused."""
-_IDLE_LIMIT: Final = 3600.0
-"""Seconds that a connection is kept: longer than an agent thinks between two calls."""
+_LINGERING: Final = 30.0
+"""Seconds in which an agent whose request is too long may send the rest of it, and read why it was refused."""
+_RAISED_BY: Final = ", which is the limit here: `tachograph serve --limit {}=…` sets another"
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
 _PIPELINED: Final = 16
 """Requests that may wait behind one that is being answered, before no more are read."""
@@ -53,6 +54,8 @@ class AgentRequest:
     """The monotonic clock when its body was in."""
     is_answered: bool = False
     """Bytes of an answer have gone to the agent."""
+    refusal: Refusal | None = None
+    """Why it was not read to its end; None if it was."""
     behind: BytesBehind | None = None
     """What came behind it, if it offers an upgrade to WebSocket; else None, and what comes is the next request."""
 
@@ -67,17 +70,22 @@ class AgentConnection(asyncio.Protocol):
     """One connection, one request at a time. An agent that hangs up cancels what is done for it."""
 
     __slots__ = (
+        "_begun",
         "_body",
+        "_body_bytes",
         "_closed",
         "_drained",
         "_handle",
         "_head_bytes",
         "_idle_since",
         "_idle_timer",
+        "_limits",
         "_lines",
         "_loop",
         "_opened",
         "_parser",
+        "_received",
+        "_receiving_timer",
         "_request",
         "_target",
         "_waiting",
@@ -90,8 +98,10 @@ class AgentConnection(asyncio.Protocol):
         handle: Handle,
         opened: Callable[["AgentConnection"], None],
         closed: Callable[["AgentConnection"], None],
+        limits: Limits,
     ) -> None:
-        """Take who answers, and who is told of the connection's beginning and end."""
+        """Take who answers, who is told of the connection's beginning and end, and how much is taken from agents."""
+        self._limits = limits
         self._handle = handle
         self._opened = opened
         self._closed = closed
@@ -99,7 +109,8 @@ class AgentConnection(asyncio.Protocol):
         self._parser: Any = httptools.HttpRequestParser(self)
         self._waiting: deque[AgentRequest] = deque()
         self._drained: asyncio.Future[None] | None = None
-        self._idle_since = self._loop.time()
+        self._idle_since = self._received = self._loop.time()
+        self._receiving_timer: asyncio.TimerHandle | None = None
         self._begin_message()
         self.transport: Any = None
         self.task: asyncio.Task[None] | None = None
@@ -108,9 +119,10 @@ class AgentConnection(asyncio.Protocol):
     def _begin_message(self) -> None:
         self._target = b""
         self._lines: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
+        self._head_bytes = self._body_bytes = 0
         self._body: list[bytes] = []
         self._request: AgentRequest | None = None
+        self._begun: float | None = None
 
     # What asyncio calls.
 
@@ -122,6 +134,8 @@ class AgentConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         self._closed(self)
         self._idle_timer.cancel()
+        if self._receiving_timer is not None:
+            self._receiving_timer.cancel()
         self._waiting.clear()
         if self.task is not None:
             self.task.cancel()
@@ -142,13 +156,22 @@ class AgentConnection(asyncio.Protocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._take_offer(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
+            if self._request is not None and self._request.refusal is not None:
+                self._add_request(self._request)
+                return
             # The parser's words quote nothing of the request: a key may be in the line at fault.
             self._refuse(b"400 Bad Request", f"this is not HTTP/1.1: {error}")
         else:
-            if self._request is None and self._head_bytes > _LONGEST_HEAD:
-                self._refuse(b"431 Request Header Fields Too Large", "the head of the request is too long")
+            if self._begun is not None:
+                self._watch_receiving()
+            if self._request is None and self._head_bytes > self._limits.head:
+                why = f"the head of the request has more than {self._limits.head} bytes{_RAISED_BY.format('head')}"
+                self._refuse(b"431 Request Header Fields Too Large", why)
 
     # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        self._begun = self._loop.time()
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -176,14 +199,34 @@ class AgentConnection(asyncio.Protocol):
             start_ns=time.time_ns(),
             started=time.perf_counter_ns(),
         )
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self._limits.body:
+            self._refuse_body()
         if headers.get("expect", "").lower() == "100-continue":
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, piece: bytes) -> None:
         self._body.append(piece)
+        self._body_bytes += len(piece)
+        if self._body_bytes > self._limits.body:
+            self._refuse_body()
+
+    def _refuse_body(self) -> None:
+        """Have the request refused. What comes of it from here on is not read."""
+        most = self._limits.body
+        told = f"the body of the request has more than {most} bytes{_RAISED_BY.format('body')}"
+        self._give_up_request(Refusal(413, "request_too_large", told))
+        raise _RefusedError
+
+    def _give_up_request(self, refusal: Refusal) -> None:
+        assert self._request is not None
+        self._request.refusal, self._request.keep_alive = refusal, False
+        self._body, self._begun = [], None
+        self._parser = _Rest()
 
     def on_message_complete(self) -> None:
         request = self._request
+        self._begun = None
         if request is None or self._parser.should_upgrade():
             return
         if self._body or "transfer-encoding" in request.headers:
@@ -230,7 +273,9 @@ class AgentConnection(asyncio.Protocol):
         finally:
             self.task = None
             self._idle_since = self._loop.time()
-            if not request.keep_alive:
+            if request.refusal is not None:
+                self._linger()
+            elif not request.keep_alive:
                 self.transport.close()
             elif request.behind is not None:
                 self._read_on(request.behind.data)
@@ -270,8 +315,52 @@ class AgentConnection(asyncio.Protocol):
             self.transport.write(head % (status, len(said)) + said)
         self.transport.close()
 
+    def _linger(self) -> None:
+        """Say that nothing more comes, and let the agent hang up: closed at once, it might not get to see the answer."""
+        if not self.transport.is_closing():
+            self.transport.write_eof()
+            if self._receiving_timer is not None:
+                self._receiving_timer.cancel()
+            self._receiving_timer = self._loop.call_later(_LINGERING, self.transport.abort)
+
+    def _watch_receiving(self) -> None:
+        self._received = self._loop.time()
+        if self._receiving_timer is None:
+            self._receiving_timer = self._loop.call_later(self._limits.receive, self._look_for_more)
+
+    def _look_for_more(self) -> None:
+        """Give up a request of which too little came for too long; not while its agent waits for the answer to another."""
+        self._receiving_timer = None
+        if self._begun is None or self.transport.is_closing():
+            return
+        since = self._begun if self._request is None else self._received
+        left = self._limits.receive if self.task else since + self._limits.receive - self._loop.time()
+        if left > 0:
+            self._receiving_timer = self._loop.call_later(left, self._look_for_more)
+            return
+        seconds = f"{self._limits.receive:g} seconds{_RAISED_BY.format('receive')}"
+        if self._request is None:
+            self._refuse(b"408 Request Timeout", f"the head of the request was not in within {seconds}")
+        else:
+            self._give_up_request(
+                Refusal(408, "request_timeout", f"nothing more of the request's body came for {seconds}")
+            )
+            self._add_request(self._request)
+
     def _watch_idleness(self) -> None:
-        idle_for = 0.0 if self.task else self._loop.time() - self._idle_since
-        if idle_for >= _IDLE_LIMIT:
+        limit = self._limits.idle
+        idle_for = 0.0 if self.task or self._begun is not None else self._loop.time() - self._idle_since
+        if idle_for >= limit:
             self.transport.close()
-        self._idle_timer = self._loop.call_later(_IDLE_LIMIT - idle_for, self._watch_idleness)
+        self._idle_timer = self._loop.call_later(limit - idle_for, self._watch_idleness)
+
+
+class _RefusedError(Exception):
+    """Stops the parser."""
+
+
+class _Rest:
+    """Stands in the place of the parser when a request is not read on."""
+
+    def feed_data(self, data: bytes) -> None:
+        """Let go of what still comes."""

@@ -3,16 +3,27 @@
 from dataclasses import dataclass
 from typing import Final
 
-from ..traces import CallRequest, InputError, StoreError
+from ..traces import CallRequest, StoreError
 from ._agent_connection import AgentRequest
 from ._call_record import CallRecord
 from ._exchange import Exchange
-from ._headers import RUN_HEADER, forwarded, forwarded_upgrade, replaced, with_key, without_keys
+from ._headers import (
+    RUN_HEADER,
+    forwarded,
+    forwarded_upgrade,
+    replaced,
+    with_key,
+    without_keys,
+    without_protocol_keys,
+    without_query_keys,
+)
 from ._keys import PREFIX
 from ._observation import Observation
+from ._refusal import Refusal, RefusedError
+from ._refused_calls import RefusedCalls
 from ._request_record import read_question, recorded_request
 from ._response import send_error
-from ._runs import OpenRun, OpenRuns, Target, WrongKeyError, split_target
+from ._runs import OpenRun, OpenRuns, Target, split_target
 from ._settings import ProxySettings
 from ._upstream import Outgoing, Upstream
 from ._upstream_connection import UpstreamUnreachableError
@@ -56,6 +67,7 @@ class Handler:
         self._runs = runs
         self._upstreams = upstreams
         self._asks_for_usage = settings.usage == "inject"
+        self.refused_calls = RefusedCalls(runs)
 
     async def __call__(self, request: AgentRequest) -> None:
         """Answer one request."""
@@ -64,21 +76,18 @@ class Handler:
             return send_error(request, 404, "not_found", "tachograph serves /v1/… and /r/RUN/v1/…")
         try:
             run = self._runs.run_of(target, request.headers)
-        except WrongKeyError as error:
-            return send_error(request, 401, "invalid_api_key", str(error))
-        except InputError as error:
-            return send_error(request, 400, "invalid_run", str(error))
+        except RefusedError as error:
+            return self._refuse(request, target, error.refusal)
         except StoreError as error:
             return send_error(request, 503, "cannot_record", str(error))
-        if run is None:
-            return send_error(request, 404, "no_run", "name a run: /r/RUN/v1/…, a run key, or x-tachograph-run")
+        if request.refusal is not None:
+            return self._refuse(request, target, request.refusal, run)
         api = api_of(request.method, target.path)
         question = read_question(api, request.headers, request.body)
         upstream = self._upstreams.of(target.path, question.model)
         if upstream is None:
-            return send_error(
-                request, 404, "no_upstream", f"no upstream is for {target.path} with model {question.model}"
-            )
+            message = f"no upstream is for {target.path} with model {question.model}"
+            return self._refuse(request, target, Refusal(404, "no_upstream", message), run)
         incoming = _Incoming(request=request, target=target, run=run, api=api, question=question, upstream=upstream)
         try:
             await self._answer(incoming)
@@ -86,6 +95,10 @@ class Handler:
             message = f"tachograph: no answer from the upstream {upstream.address.base}: {error}"
             send_error(request, 502, "upstream_unreachable", message)
         return None
+
+    def _refuse(self, request: AgentRequest, target: Target, refusal: Refusal, run: OpenRun | None = None) -> None:
+        self.refused_calls.record(request, target, refusal, run)
+        send_error(request, refusal.status, refusal.code, refusal.message)
 
     async def _answer(self, incoming: _Incoming) -> None:
         """Ask with the option for usage where it is missing, and if the upstream refuses that, once without it."""
@@ -159,15 +172,17 @@ class Handler:
         upstream = incoming.upstream.settings
         for name, value in upstream.headers:
             headers = replaced(headers, name.encode(), value.encode())
+        # A run key never goes up.
         if upstream.key is not None:
             headers = with_key(headers, upstream.key, upstream.key_header)
         else:
-            # The agent's own key passes; a run key never goes up.
             headers = without_keys(headers, PREFIX)
-        query = f"?{incoming.target.query}" if incoming.target.query is not None else ""
+        if offers_upgrade:
+            headers = without_protocol_keys(headers, PREFIX)
+        query = without_query_keys(incoming.target.query, PREFIX)
         return Outgoing(
             method=request.method,
-            target=incoming.target.path.removeprefix("/v1") + query,
+            target=incoming.target.path.removeprefix("/v1") + ("" if query is None else f"?{query}"),
             headers=headers,
             body=request.body if asking is None else asking,
             chunked=request.body is not None and "content-length" not in request.headers,

@@ -333,7 +333,7 @@ class AgentConnection(asyncio.Protocol):
         self._receiving_timer = None
         if self._begun is None or self.transport.is_closing():
             return
-        since = self._begun if self._request is None else self._received
+        since = max(self._begun if self._request is None else self._received, self._idle_since)
         left = self._limits.receive if self.task else since + self._limits.receive - self._loop.time()
         if left > 0:
             self._receiving_timer = self._loop.call_later(left, self._look_for_more)

@@ -246,6 +246,10 @@ class AgentConnection(asyncio.Protocol):
         """Take the offer of a WebSocket to the upstream, and pass over any other."""
         request = self._request
         assert request is not None
+        if request.method == "CONNECT":  # what follows would be a tunnel, for which there is no way here
+            request.keep_alive, self._parser = False, _Rest()
+            self._add_request(request)
+            return
         if not offers_websocket(request.method, request.version, request.headers):
             self._go_on_without_upgrade(request, rest)
             return

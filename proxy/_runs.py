@@ -52,12 +52,19 @@ def split_target(raw: str) -> Target | None:
 
 
 def _climbs(path: str) -> bool:
-    """Whether a server could take a path for one outside `/v1`, where the key has no business."""
+    """Whether a server could take a path for one outside `/v1`, where the key has no business.
+
+    Some decode it twice, and some pass over what follows a semicolon.
+    """
     if "." not in path and "%" not in path:
         return False
-    parts = _SEPARATOR.split(unquote(path).removeprefix("/v1/"))
-    depths = accumulate(-1 if part == ".." else part not in ("", ".") for part in parts)
-    return min(depths) < 0
+    decoded = ""
+    while decoded != path:
+        decoded, path = path, unquote(path)
+        parts = (part.partition(";")[0] for part in _SEPARATOR.split(path.removeprefix("/v1/")))
+        if min(accumulate(-1 if part == ".." else part not in ("", ".") for part in parts)) < 0:
+            return True
+    return False
 
 
 @dataclass(slots=True)

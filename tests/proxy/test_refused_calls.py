@@ -116,9 +116,11 @@ async def test_refused_calls_go_to_no_run_that_is_sealed_or_can_be_named(wire: "
 async def test_a_fault_of_the_recorder_breaks_no_refusal(wire: "Wire", caplog: pytest.LogCaptureFixture) -> None:
     """What cannot be recorded is refused all the same, and said in the log."""
     proxy = await wire.serve()
-    wire.store.rename(wire.store.with_name("away"))
+    away = wire.store.rename(wire.store.with_name("away"))
     wire.store.write_text("where the store was")
     assert (await ask(await wire.connect(proxy.port), "tachograph-x")).status == 401
+    wire.store.unlink()
+    away.rename(wire.store)
     assert any("could not be recorded" in record.message for record in caplog.records)
 
 

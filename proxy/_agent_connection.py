@@ -19,8 +19,10 @@ from ._limits import Limits
 from ._refusal import Refusal
 from ._tunnel_end import BytesBehind
 
-__all__ = ["AgentConnection", "AgentRequest", "Handle"]
+__all__ = ["AgentConnection", "AgentRequest", "Handle", "Judge"]
 
+_SHORT_BODY: Final = 1024 * 1024
+"""Bytes. A longer body is taken of those only who may call: memory must not be filled by who has no key."""
 _LINGERING: Final = 30.0
 """Seconds in which an agent whose request is too long may send the rest of it, and read why it was refused."""
 _RAISED_BY: Final = ", which is the limit here: `tachograph serve --limit {}=…` sets another"
@@ -64,12 +66,15 @@ _logger = logging.getLogger("tachograph.proxy.connections")
 
 Handle = Callable[[AgentRequest], Awaitable[None]]
 """Answers a request through its connection."""
+Judge = Callable[[AgentRequest], Refusal | None]
+"""Says of a request, by its head alone, why it will not be answered; None if it will be."""
 
 
 class AgentConnection(asyncio.Protocol):
     """One connection, one request at a time. An agent that hangs up cancels what is done for it."""
 
     __slots__ = (
+        "_allowed_body",
         "_begun",
         "_body",
         "_body_bytes",
@@ -79,6 +84,7 @@ class AgentConnection(asyncio.Protocol):
         "_head_bytes",
         "_idle_since",
         "_idle_timer",
+        "_judge",
         "_limits",
         "_lines",
         "_loop",
@@ -96,11 +102,13 @@ class AgentConnection(asyncio.Protocol):
     def __init__(
         self,
         handle: Handle,
+        judge: Judge,
         opened: Callable[["AgentConnection"], None],
         closed: Callable[["AgentConnection"], None],
         limits: Limits,
     ) -> None:
-        """Take who answers, who is told of the connection's beginning and end, and how much is taken from agents."""
+        """Take who answers and who may be answered, who is told of beginning and end, and how much is taken from agents."""
+        self._judge = judge
         self._limits = limits
         self._handle = handle
         self._opened = opened
@@ -120,6 +128,7 @@ class AgentConnection(asyncio.Protocol):
         self._target = b""
         self._lines: list[tuple[bytes, bytes]] = []
         self._head_bytes = self._body_bytes = 0
+        self._allowed_body = min(_SHORT_BODY, self._limits.body)
         self._body: list[bytes] = []
         self._request: AgentRequest | None = None
         self._begun: float | None = None
@@ -200,23 +209,29 @@ class AgentConnection(asyncio.Protocol):
             started=time.perf_counter_ns(),
         )
         length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._limits.body:
-            self._refuse_body()
+        if length.isdecimal() and int(length) > self._allowed_body:
+            self._allow_body(int(length))
         if headers.get("expect", "").lower() == "100-continue":
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, piece: bytes) -> None:
         self._body.append(piece)
         self._body_bytes += len(piece)
-        if self._body_bytes > self._limits.body:
-            self._refuse_body()
+        if self._body_bytes > self._allowed_body:
+            self._allow_body(self._body_bytes)
 
-    def _refuse_body(self) -> None:
-        """Have the request refused. What comes of it from here on is not read."""
+    def _allow_body(self, size: int) -> None:
+        """Take a body of this size or more, or have the request refused: what comes of it from here on is not read."""
+        assert self._request is not None
         most = self._limits.body
-        told = f"the body of the request has more than {most} bytes{_RAISED_BY.format('body')}"
-        self._give_up_request(Refusal(413, "request_too_large", told))
-        raise _RefusedError
+        refusal = self._judge(self._request)
+        if size > most and refusal is None:
+            told = f"the body of the request has more than {most} bytes{_RAISED_BY.format('body')}"
+            refusal = Refusal(413, "request_too_large", told)
+        if refusal is not None:
+            self._give_up_request(refusal)
+            raise _RefusedError
+        self._allowed_body = most
 
     def _give_up_request(self, refusal: Refusal) -> None:
         assert self._request is not None

@@ -34,6 +34,8 @@ __all__ = ["Handler"]
 
 _NOT_FOR_THE_UPSTREAM: Final = frozenset({b"host", RUN_HEADER.encode()})
 _FIRST_ERROR: Final = 400
+_NOT_SERVED: Final = Refusal(404, "not_found", "tachograph serves /v1/… and /r/RUN/v1/…")
+_CANNOT_RECORD: Final = "cannot_record"
 _TUNNEL: Final = "CONNECT"
 """Asks a proxy for a way to any host: there is none but to the upstream."""
 
@@ -73,13 +75,13 @@ class Handler:
         """Answer one request."""
         target = split_target(request.target) if request.method != _TUNNEL else None
         if target is None:
-            return send_error(request, 404, "not_found", "tachograph serves /v1/… and /r/RUN/v1/…")
+            return send_error(request, _NOT_SERVED.status, _NOT_SERVED.code, _NOT_SERVED.message)
         try:
             run = self._runs.run_of(target, request.headers)
         except RefusedError as error:
             return self._refuse(request, target, error.refusal)
         except StoreError as error:
-            return send_error(request, 503, "cannot_record", str(error))
+            return send_error(request, 503, _CANNOT_RECORD, str(error))
         if request.refusal is not None:
             return self._refuse(request, target, request.refusal, run)
         api = api_of(request.method, target.path)
@@ -94,6 +96,19 @@ class Handler:
         except UpstreamUnreachableError as error:
             message = f"tachograph: no answer from the upstream {upstream.address.base}: {error}"
             send_error(request, 502, "upstream_unreachable", message)
+        return None
+
+    def refusal_of(self, request: AgentRequest) -> Refusal | None:
+        """Why a request will not be answered, as far as its head tells; None if it will be."""
+        target = split_target(request.target)
+        if target is None:
+            return _NOT_SERVED
+        try:
+            self._runs.run_of(target, request.headers)
+        except RefusedError as error:
+            return error.refusal
+        except StoreError as error:
+            return Refusal(503, _CANNOT_RECORD, str(error))
         return None
 
     def _refuse(self, request: AgentRequest, target: Target, refusal: Refusal, run: OpenRun | None = None) -> None:

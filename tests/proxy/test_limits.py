@@ -76,12 +76,19 @@ async def test_who_sends_all_of_a_body_that_is_too_long_reads_why(wire: "Wire", 
     assert not upstream.received
 
 
-async def test_a_long_body_of_a_stranger(wire: "Wire") -> None:
-    """Who may not call learns that, and nothing of limits."""
-    proxy = await wire.serve(limits=Limits(body=1000), require_keys=True, default_run=None)
+@pytest.mark.parametrize("framing", ["Content-Length: 900000000", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("path", [PATH, "/r/../v1/x", "/other"])
+async def test_a_long_body_of_a_stranger(wire: "Wire", framing: str, path: str) -> None:
+    """Who may not call is refused at the head, or at the first megabyte: memory is not filled by who has no key."""
+    proxy = await wire.serve(require_keys=True, default_run=None)
     agent = await wire.connect(proxy.port)
-    await agent.send(head(f"Content-Length: {len(BODY)}"))
-    assert (await agent.reply()).status == 401
+    await agent.send(head(framing, "x-api-key: tachograph-x", path=path))
+    if "chunked" in framing:
+        for _ in range(17):
+            await agent.send(b"10000\r\n%b\r\n" % (b"x" * 65536))
+    reply = await agent.reply()
+    assert reply.status == (404 if path == "/other" else 401)
+    assert await agent.reader.read() == b""
 
 
 async def test_a_head_that_is_too_long(wire: "Wire", upstream: "Upstream") -> None:

@@ -60,7 +60,7 @@ class RefusedCalls:
         if self._run is None:
             run_id = new_run_id("refused")
             self._runs.keys.require(run_id)
-            self._run = self._runs.open(run_id)
+            self._run = self._runs.open(run_id, {"tachograph.run.refused": True})
         return self._run
 
     def close(self) -> None:

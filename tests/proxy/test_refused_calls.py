@@ -61,6 +61,7 @@ async def test_a_refused_call_is_recorded(wire: "Wire", upstream: "Upstream", ca
     assert wire.calls("mine") == []
     await proxy.stop()
     assert verify(wire.store / run_id).state == "sealed"
+    assert read_run(wire.store / run_id).attributes["tachograph.run.refused"] is True
     assert verify(wire.store / "mine").state == "sealed"
     for secret in (key, key[11:], SECRET):
         assert secret.encode() not in everything(wire.store)

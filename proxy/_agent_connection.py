@@ -16,6 +16,7 @@ import httptools
 
 from ._headers import Head, fields_of, offers_websocket
 from ._limits import Limits
+from ._receiving import Receiving
 from ._refusal import Refusal
 from ._tunnel_end import BytesBehind
 
@@ -75,7 +76,6 @@ class AgentConnection(asyncio.Protocol):
 
     __slots__ = (
         "_allowed_body",
-        "_begun",
         "_body",
         "_body_bytes",
         "_closed",
@@ -87,11 +87,11 @@ class AgentConnection(asyncio.Protocol):
         "_judge",
         "_limits",
         "_lines",
+        "_lingering",
         "_loop",
         "_opened",
         "_parser",
-        "_received",
-        "_receiving_timer",
+        "_receiving",
         "_request",
         "_target",
         "_waiting",
@@ -117,8 +117,9 @@ class AgentConnection(asyncio.Protocol):
         self._parser: Any = httptools.HttpRequestParser(self)
         self._waiting: deque[AgentRequest] = deque()
         self._drained: asyncio.Future[None] | None = None
-        self._idle_since = self._received = self._loop.time()
-        self._receiving_timer: asyncio.TimerHandle | None = None
+        self._idle_since = self._loop.time()
+        self._lingering: asyncio.TimerHandle | None = None
+        self._receiving = Receiving(limits.receive, lambda: self.task is not None, self._give_up_waiting)
         self._begin_message()
         self.transport: Any = None
         self.task: asyncio.Task[None] | None = None
@@ -131,7 +132,6 @@ class AgentConnection(asyncio.Protocol):
         self._allowed_body = min(_SHORT_BODY, self._limits.body)
         self._body: list[bytes] = []
         self._request: AgentRequest | None = None
-        self._begun: float | None = None
 
     # What asyncio calls.
 
@@ -143,8 +143,9 @@ class AgentConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         self._closed(self)
         self._idle_timer.cancel()
-        if self._receiving_timer is not None:
-            self._receiving_timer.cancel()
+        self._receiving.stop()
+        if self._lingering is not None:
+            self._lingering.cancel()
         self._waiting.clear()
         if self.task is not None:
             self.task.cancel()
@@ -171,8 +172,8 @@ class AgentConnection(asyncio.Protocol):
             # The parser's words quote nothing of the request: a key may be in the line at fault.
             self._refuse(b"400 Bad Request", f"this is not HTTP/1.1: {error}")
         else:
-            if self._begun is not None:
-                self._watch_receiving()
+            if self._receiving.since is not None:
+                self._receiving.more(is_body=self._request is not None)
             if self._request is None and self._head_bytes > self._limits.head:
                 why = f"the head of the request has more than {self._limits.head} bytes{_RAISED_BY.format('head')}"
                 self._refuse(b"431 Request Header Fields Too Large", why)
@@ -180,7 +181,7 @@ class AgentConnection(asyncio.Protocol):
     # What the parser calls.
 
     def on_message_begin(self) -> None:
-        self._begun = self._loop.time()
+        self._receiving.begin()
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -236,12 +237,13 @@ class AgentConnection(asyncio.Protocol):
     def _give_up_request(self, refusal: Refusal) -> None:
         assert self._request is not None
         self._request.refusal, self._request.keep_alive = refusal, False
-        self._body, self._begun = [], None
+        self._body = []
+        self._receiving.end()
         self._parser = _Rest()
 
     def on_message_complete(self) -> None:
         request = self._request
-        self._begun = None
+        self._receiving.end()
         if request is None or self._parser.should_upgrade():
             return
         if self._body or "transfer-encoding" in request.headers:
@@ -292,6 +294,7 @@ class AgentConnection(asyncio.Protocol):
         finally:
             self.task = None
             self._idle_since = self._loop.time()
+            self._receiving.begin_again()
             if request.refusal is not None:
                 self._linger()
             elif not request.keep_alive:
@@ -338,37 +341,22 @@ class AgentConnection(asyncio.Protocol):
         """Say that nothing more comes, and let the agent hang up: closed at once, it might not get to see the answer."""
         if not self.transport.is_closing():
             self.transport.write_eof()
-            if self._receiving_timer is not None:
-                self._receiving_timer.cancel()
-            self._receiving_timer = self._loop.call_later(_LINGERING, self.transport.abort)
+            self._lingering = self._loop.call_later(_LINGERING, self.transport.abort)
 
-    def _watch_receiving(self) -> None:
-        self._received = self._loop.time()
-        if self._receiving_timer is None:
-            self._receiving_timer = self._loop.call_later(self._limits.receive, self._look_for_more)
-
-    def _look_for_more(self) -> None:
-        """Give up a request of which too little came for too long; not while its agent waits for the answer to another."""
-        self._receiving_timer = None
-        if self._begun is None or self.transport.is_closing():
-            return
-        since = max(self._begun if self._request is None else self._received, self._idle_since)
-        left = self._limits.receive if self.task else since + self._limits.receive - self._loop.time()
-        if left > 0:
-            self._receiving_timer = self._loop.call_later(left, self._look_for_more)
-            return
+    def _give_up_waiting(self) -> None:
+        """Refuse a request of which too little came for too long."""
         seconds = f"{self._limits.receive:g} seconds{_RAISED_BY.format('receive')}"
         if self._request is None:
             self._refuse(b"408 Request Timeout", f"the head of the request was not in within {seconds}")
         else:
-            self._give_up_request(
-                Refusal(408, "request_timeout", f"nothing more of the request's body came for {seconds}")
-            )
+            told = f"nothing more of the request's body came for {seconds}"
+            self._give_up_request(Refusal(408, "request_timeout", told))
             self._add_request(self._request)
 
     def _watch_idleness(self) -> None:
         limit = self._limits.idle
-        idle_for = 0.0 if self.task or self._begun is not None else self._loop.time() - self._idle_since
+        is_used = self.task is not None or self._receiving.since is not None
+        idle_for = 0.0 if is_used else self._loop.time() - self._idle_since
         if idle_for >= limit:
             self.transport.close()
         self._idle_timer = self._loop.call_later(limit - idle_for, self._watch_idleness)

@@ -30,7 +30,7 @@ def _read(text: str) -> tuple[str, float]:
     match = _VALUE.fullmatch(value.upper())
     number = float(match[1]) * _UNITS[match[2]] if match else 0
     if name not in _DEFAULTS or number <= 0:
-        known = ", ".join(f"{name}={usual:g}" for name, usual in _DEFAULTS.items())
+        known = ", ".join(f"{name}={usual:.12g}" for name, usual in _DEFAULTS.items())
         raise InputError(
             f"--limit {text}: must be NAME=VALUE, such as body=2G; the limits, as they are otherwise: {known}"
         )

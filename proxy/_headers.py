@@ -76,7 +76,12 @@ _PROTOCOLS: Final = "sec-websocket-protocol"
 _PROTOCOL_KEY: Final = b"openai-insecure-api-key."
 """What a key begins with that is offered as a subprotocol of a WebSocket, since browsers can set no header there."""
 _PROTOCOL_KEY_VALUE: Final = re.compile(re.escape(_PROTOCOL_KEY) + rb"[^\s,]+")
-_SECRET_QUERY: Final = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token", "sig", "signature"})
+_SECRET_QUERY: Final = frozenset(
+    {
+        *("key", "api_key", "api-key", "apikey", "subscription-key", "access_token", "auth_token", "token"),
+        *("client_secret", "secret", "password", "sig", "signature"),
+    }
+)
 
 
 def fields_of(head: Head) -> dict[str, str]:

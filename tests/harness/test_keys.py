@@ -118,12 +118,32 @@ def test_a_run_of_calls_without_a_key_makes_no_sense_where_keys_are_required(tac
     assert "--run" in done.stderr
 
 
+@pytest.mark.parametrize("run", ["../x", "/tmp/x", "a/b", "..", ".keys", ""])
+def test_no_key_is_for_what_is_no_run(tachograph: Any, tmp_path: Path, run: str) -> None:
+    """A run's name cannot lead out of the store, nor to what else lies in it."""
+    done = tachograph("key", run)
+    assert done.returncode == 2
+    assert "run id" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_name_of_a_body_leads_out_of_its_run(serve: Any, tachograph: Any, tmp_path: Path) -> None:
+    """Bodies are looked up by their hashes, and by nothing that a file system reads."""
+    (tmp_path / "secret").write_text("not recorded")
+    served = serve("--run", "mine")
+    served.ask()
+    served.stop()
+    for name in ("../../secret", str(tmp_path / "secret"), "bodies.pack", "..", "%2e%2e"):
+        done = tachograph("body", "mine", name)
+        assert (done.returncode, done.stdout) == (2, "")
+
+
 @pytest.mark.parametrize("limit", ["body", "body=", "body=x", "body=0", "body=-1", "other=1", "=1", "runs=1T"])
 def test_limits_that_are_none(tachograph: Any, limit: str) -> None:
     """The message names those that there are."""
     done = tachograph("serve", "--upstream", "http://127.0.0.1:9/v1", "--limit", limit)
     assert done.returncode == 2
-    assert "body=1.07374e+09" in done.stderr or "body=1G" in done.stderr
+    assert "body=1073741824, receive=60, idle=3600, runs=1000" in done.stderr
     assert "Traceback" not in done.stderr
 
 

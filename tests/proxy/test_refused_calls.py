@@ -232,3 +232,29 @@ def test_keys_are_revoked_for_all_processes_at_once(tmp_path: Path) -> None:
     assert worker.are_required("a")
     assert not worker.are_required("nobody")
     assert worker.run_of(worker.issue("a")) == "a"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "POST", "PATCH", "PROPFIND"])
+async def test_no_route_reads_or_writes_a_record(wire: "Wire", upstream: "Upstream", method: str) -> None:
+    """The proxy has no other business than calls: not even who holds the run's key gets at its folder."""
+    proxy = await wire.serve()
+    endpoint = proxy.open_run("mine")
+    before = everything(wire.store)
+    for path in (
+        *("/", "/r", "/r/mine", "/r/mine/", "/r/mine/trace.jsonl", "/r/mine/bodies/bodies.pack", "/runs", "/runs/mine"),
+        *(
+            "/.keys",
+            "/r/.keys",
+            "/r/mine/v1%2f..%2ftrace.jsonl",
+            "/r/mine/../mine/trace.jsonl",
+            "/r/mine/v1/../trace.jsonl",
+        ),
+        *("/metrics", "/health", "/keys", "/r/mine/key", "/mine/trace.jsonl", "/r/mine/key-required"),
+    ):
+        agent = await wire.connect(proxy.port)
+        await agent.send(
+            f"{method} {path} HTTP/1.1\r\nHost: x\r\nx-api-key: {endpoint.key}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+        )
+        assert (await agent.reply(method)).status == 404, path
+    assert not upstream.received
+    assert everything(wire.store) == before

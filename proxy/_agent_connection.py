@@ -25,7 +25,7 @@ __all__ = ["AgentConnection", "AgentRequest", "Handle", "Judge"]
 _SHORT_BODY: Final = 1024 * 1024
 """Bytes. A longer body is taken of those only who may call: memory must not be filled by who has no key."""
 _LINGERING: Final = 30.0
-"""Seconds in which an agent whose request is too long may send the rest of it, and read why it was refused."""
+"""Seconds in which an agent may send the rest of what was refused, and read why."""
 _RAISED_BY: Final = ", which is the limit here: `tachograph serve --limit {}=…` sets another"
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
 _PIPELINED: Final = 16
@@ -174,7 +174,7 @@ class AgentConnection(asyncio.Protocol):
         else:
             if self._receiving.since is not None:
                 self._receiving.more(is_body=self._request is not None)
-            if self._request is None and self._head_bytes > self._limits.head:
+            if self._request is None and self._head_bytes > self._limits.head and self._lingering is None:
                 why = f"the head of the request has more than {self._limits.head} bytes{_RAISED_BY.format('head')}"
                 self._refuse(b"431 Request Header Fields Too Large", why)
 
@@ -331,11 +331,15 @@ class AgentConnection(asyncio.Protocol):
     def _refuse(self, status: bytes, why: str) -> None:
         """Answer what is no request, unless an answer to another one is under way."""
         _logger.warning("a request was refused: %s", why)
-        if self.task is None and not self.transport.is_closing():
-            said = f"tachograph: {why}\n".encode()
-            head = b"HTTP/1.1 %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-            self.transport.write(head % (status, len(said)) + said)
-        self.transport.close()
+        if self.task is not None or self.transport.is_closing():
+            self.transport.close()
+            return
+        said = f"tachograph: {why}\n".encode()
+        head = b"HTTP/1.1 %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+        self.transport.write(head % (status, len(said)) + said)
+        self._receiving.end()
+        self._parser = _Rest()
+        self._linger()
 
     def _linger(self) -> None:
         """Say that nothing more comes, and let the agent hang up: closed at once, it might not get to see the answer."""

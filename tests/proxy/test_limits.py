@@ -103,6 +103,21 @@ async def test_a_head_that_is_too_long(wire: "Wire", upstream: "Upstream") -> No
     assert not upstream.received
 
 
+async def test_who_goes_on_with_a_head_that_is_too_long_reads_why(
+    wire: "Wire", caplog: pytest.LogCaptureFixture
+) -> None:
+    """What still comes is let go of; the answer is said once."""
+    proxy = await wire.serve(limits=Limits(head=5000))
+    agent = await wire.connect(proxy.port)
+    await agent.send(head()[:-2])
+    for _ in range(400):
+        await agent.send(b"X-More: %b\r\n" % (b"v" * 30_000))
+    reply = await agent.reply()
+    assert reply.status == 431
+    assert await agent.reader.read() == b""
+    assert len(caplog.records) == 1
+
+
 @pytest.mark.parametrize("sent", [b"POST /", head()[:40], head("X: y")[:-2]])
 async def test_a_head_that_does_not_end(wire: "Wire", upstream: "Upstream", sent: bytes) -> None:
     """408 when its time is up, though a byte comes now and then."""

@@ -19,6 +19,8 @@ __all__ = ["OpenRun", "OpenRuns", "Tally", "Target", "split_target"]
 
 _TARGET: Final = re.compile(r"(?:/r/(?P<run>[^/?#]*))?(?P<path>/v1(?:/[^?#]*)?)(?:\?(?P<query>[^#]*))?")
 _SEPARATOR: Final = re.compile(r"[/\\]")
+_MOST_ENCODED: Final = 4
+"""Times that a path may be percent-encoded, one of them to see that it is not any more."""
 _WRONG_KEY: Final = (401, "invalid_api_key")
 _NOT_KNOWN: Final = "this run key is not known here, or its run has ended"
 _OF_ANOTHER_RUN: Final = "this run key is of another run than the path names"
@@ -54,17 +56,18 @@ def split_target(raw: str) -> Target | None:
 def _climbs(path: str) -> bool:
     """Whether a server could take a path for one outside `/v1`, where the key has no business.
 
-    Some decode it twice, and some pass over what follows a semicolon.
+    Some decode it twice, and some pass over what follows a semicolon. What is encoded again and again is meant to deceive.
     """
     if "." not in path and "%" not in path:
         return False
-    decoded = ""
-    while decoded != path:
-        decoded, path = path, unquote(path)
+    for _ in range(_MOST_ENCODED):
+        encoded, path = path, unquote(path)
         parts = (part.partition(";")[0] for part in _SEPARATOR.split(path.removeprefix("/v1/")))
         if min(accumulate(-1 if part == ".." else part not in ("", ".") for part in parts)) < 0:
             return True
-    return False
+        if path == encoded:
+            return False
+    return True
 
 
 @dataclass(slots=True)

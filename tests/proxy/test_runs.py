@@ -321,6 +321,11 @@ def test_run_keys(tmp_path: Path) -> None:
         ("/v1/..%5cb", None),
         ("/r/a/v1/../b", None),
         ("/v1/a...b", (None, "/v1/a...b", None)),
+        ("/v1/%252e%252e/b", None),
+        ("/v1/..;x/b", None),
+        ("/v1/a%2525b", (None, "/v1/a%2525b", None)),
+        ("/v1/100%/b", (None, "/v1/100%/b", None)),
+        ("/v1/%" + "25" * 400_000, None),
     ],
 )
 def test_targets(raw: str, expected: tuple[Any, ...] | None) -> None:

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export TACHOGRAPH_BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-lowest fuzz test-agents check benchmark benchmark-scoring clean
+.PHONY: demo test test-slow test-lowest fuzz test-agents check benchmark benchmark-scoring soak clean
 
 demo: $(VENV)/.installed $(VENV)/.local-model
 	$(VENV)/bin/python examples/demo.py
@@ -35,6 +35,9 @@ check: $(VENV)/.installed
 
 benchmark: $(VENV)/.installed
 	$(VENV)/bin/python tests/benchmarks/compare.py
+
+soak: $(VENV)/.installed
+	$(VENV)/bin/python tests/benchmarks/soak.py
 
 benchmark-scoring: $(VENV)/.installed
 	$(VENV)/bin/python tests/benchmarks/snapshot.py

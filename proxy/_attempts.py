@@ -126,6 +126,8 @@ def _words_hash(entry: Any) -> int:
     if not isinstance(entry, dict):
         return hash(str(entry))
     content = entry.get("content")
+    if isinstance(content, str):
+        return hash((entry.get("role"), content))
     parts = content if isinstance(content, list) else [content]
     words = "".join(str(part.get("text", part)) if isinstance(part, dict) else str(part) for part in parts)
     return hash((entry.get("role"), words))

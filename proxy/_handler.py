@@ -84,13 +84,10 @@ class Handler:
             return send_error(request, 503, _CANNOT_RECORD, str(error))
         if request.refusal is not None:
             return self._refuse(request, target, request.refusal, run)
-        api = api_of(request.method, target.path)
-        question = read_question(api, request.headers, request.body)
-        upstream = self._upstreams.of(target.path, question.model)
-        if upstream is None:
-            message = f"no upstream is for {target.path} with model {question.model}"
-            return self._refuse(request, target, Refusal(404, "no_upstream", message), run)
-        incoming = _Incoming(request=request, target=target, run=run, api=api, question=question, upstream=upstream)
+        incoming = self._read(request, target, run)
+        if incoming is None:
+            return None
+        upstream = incoming.upstream
         try:
             await self._answer(incoming)
         except UpstreamUnreachableError as error:
@@ -114,6 +111,20 @@ class Handler:
     def _refuse(self, request: AgentRequest, target: Target, refusal: Refusal, run: OpenRun | None = None) -> None:
         self.refused_calls.record(request, target, refusal, run)
         send_error(request, refusal.status, refusal.code, refusal.message)
+
+    def _read(self, request: AgentRequest, target: Target, run: OpenRun) -> _Incoming | None:
+        """What the request asks, and whom; None if that is nobody, and the agent was told so.
+
+        Nothing but what is returned may hold on to the question: it is let go of when the answer begins.
+        """
+        api = api_of(request.method, target.path)
+        question = read_question(api, request.headers, request.body)
+        upstream = self._upstreams.of(target.path, question.model)
+        if upstream is None:
+            message = f"no upstream is for {target.path} with model {question.model}"
+            self._refuse(request, target, Refusal(404, "no_upstream", message), run)
+            return None
+        return _Incoming(request=request, target=target, run=run, api=api, question=question, upstream=upstream)
 
     async def _answer(self, incoming: _Incoming) -> None:
         """Ask with the option for usage where it is missing, and if the upstream refuses that, once without it."""

@@ -128,7 +128,7 @@ def presented_run_keys(headers: Mapping[str, str], query: str | None, prefix: st
         if prefix in (value := headers.get(name, "")):
             keys = (_credentials(part.strip()) for part in value.split(","))
             yield from (key for key in keys if key.startswith(prefix))
-    for offered in headers.get(_PROTOCOLS, "").split(","):
+    for offered in headers[_PROTOCOLS].split(",") if _PROTOCOLS in headers else ():
         key = offered.strip().removeprefix(_PROTOCOL_KEY.decode())
         if key.startswith(prefix) and key != offered.strip():
             yield key
@@ -144,7 +144,9 @@ def presented_secrets(headers: Mapping[str, str], query: str | None) -> Iterator
             yield credentials.strip() or scheme
             if scheme.lower() == "basic":
                 yield from _passwords(credentials)
-    for offered in headers.get(_PROTOCOLS, "").split(","):
+    for cookie in headers["cookie"].split(";") if "cookie" in headers else ():
+        yield cookie.partition("=")[2].strip()
+    for offered in headers[_PROTOCOLS].split(",") if _PROTOCOLS in headers else ():
         if offered.strip().startswith(_PROTOCOL_KEY.decode()):
             yield offered.strip().removeprefix(_PROTOCOL_KEY.decode())
     yield from filter(None, map(_query_key, query.split("&") if query else ()))

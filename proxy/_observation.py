@@ -314,4 +314,7 @@ def session_of(headers: Mapping[str, str]) -> str | None:
 
 
 def _first(headers: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    return next((headers[name] for name in names if name in headers), None)
+    for name in names:
+        if name in headers:
+            return headers[name]
+    return None

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 
-from ..traces import BodyDecoder, CallRequest, DecodingError
+from ..traces import CallRequest, DecodingError, decoded
 from ._headers import Head, recorded_head, recorded_query
 from ._observation import session_of
 from .apis import Api, Question
@@ -16,10 +16,10 @@ def read_question(api: Api | None, headers: Mapping[str, str], body: bytes | Non
     if api is None:
         return Question()
     try:
-        decoded = BodyDecoder(headers.get("content-encoding", "")).feed(body or b"")
+        plain = decoded(body or b"", headers.get("content-encoding", ""))
     except DecodingError as error:
         return Question(unread=str(error))
-    return api.read_question(decoded)
+    return api.read_question(plain)
 
 
 def recorded_request(

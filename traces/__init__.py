@@ -15,7 +15,7 @@ from ._call import (
     UsageSource,
 )
 from ._canonical import VOLATILE_MEMBERS, canonical_json, canonical_request_hash
-from ._decoding import BodyDecoder, DecodingError
+from ._decoding import BodyDecoder, DecodingError, decoded
 from ._errors import InputError, LaunchError, ProxyError, StoreError, TachographError
 from ._follow import JournalFollower
 from ._kept_body import GrowingBody, HashedBody, UnsearchableError
@@ -80,6 +80,7 @@ __all__ = [
     "canonical_json",
     "canonical_request_hash",
     "check_run_id",
+    "decoded",
     "is_call",
     "is_live",
     "is_telling",

@@ -23,9 +23,9 @@ from typing import Any, Final
 import orjson
 
 from ._appending import SharedFile
-from ._decoding import BodyDecoder, DecodingError
+from ._decoding import DecodingError, decoded
 from ._kept_body import GrowingBody, UnsearchableError, compress
-from ._redaction import Redactor
+from ._redaction import Redactor, masked
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -55,6 +55,8 @@ its own, such as a conversation that only begins with the same instructions, a c
 """
 _LONGEST_CHAIN: Final = 32
 """After so many bodies that each lean on the one before, one is kept whole: a damaged frame costs no more than these."""
+_REMEMBERED: Final = 4096
+"""Bodies that are known to be there, and are not stored again. One that comes again later is: readers take the first."""
 _KEPT_BODIES: Final = 4
 """Earlier bodies of one run to compare with: an agent's main conversation, and side conversations beside it."""
 
@@ -113,7 +115,7 @@ class BodyPack:
         self._file = SharedFile(folder / PACK_NAME)
         self._cache = cache
         self._redactor = redactor
-        self._written: dict[str, str | None] = {}
+        self._written: OrderedDict[str, str | None] = OrderedDict()
         self._compressor = zstd.ZstdCompressor(level=_LEVEL)
 
     def put_request(self, body: bytes, digest: str, content_encoding: str = "") -> str | None:
@@ -141,16 +143,16 @@ class BodyPack:
     def _searched(self, body: bytes, content_encoding: str) -> tuple[bytes, dict[str, Any]]:
         """What is kept of a body, and what is said of that."""
         try:
-            decoder = BodyDecoder(content_encoding)
-            masked = self._redactor.mask(body if decoder.is_identity else decoder.feed(body))
+            plain = decoded(body, content_encoding)
+            found = self._redactor.find(plain)
         except DecodingError as error:
             raise UnsearchableError(f"it could not be searched for secrets: {error}") from error
         except Exception as error:  # whatever it is, no secret may slip through (law 4)
             raise UnsearchableError(f"it could not be searched for secrets: {error!r}") from error
-        if not masked.counts:
+        if not found:
             return body, {}
-        kept = hashlib.sha256(masked.data).hexdigest()
-        return masked.data, _about(masked.counts, kept, decoded=not decoder.is_identity)
+        kept = masked(plain, found)
+        return kept.data, _about(kept.counts, hashlib.sha256(kept.data).hexdigest(), decoded=plain is not body)
 
     def new_response(self) -> GrowingBody:
         """An empty body, to be filled and put."""
@@ -185,6 +187,8 @@ class BodyPack:
         with self._file as size:
             self._file.append(record if size else PACK_HEADER + record, size)
         self._written[digest] = about.get("kept")
+        if len(self._written) > _REMEMBERED:
+            self._written.popitem(last=False)
 
 
 def _about(counts: Mapping[str, int], kept: str, *, decoded: bool) -> dict[str, Any]:
@@ -216,7 +220,7 @@ def _common_prefix(one: bytes, other: bytes) -> int:
     low, high = 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
+        if one.startswith(other[low:middle], low):
             low = middle
         else:
             high = middle - 1
@@ -227,7 +231,7 @@ def _common_suffix(one: bytes, other: bytes, limit: int) -> int:
     low, high = 0, limit
     while low < high:
         middle = (low + high + 1) // 2
-        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
+        if one.endswith(other[len(other) - middle : len(other) - low], 0, len(one) - low):
             low = middle
         else:
             high = middle - 1

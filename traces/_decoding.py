@@ -12,7 +12,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["BodyDecoder", "DecodingError"]
+__all__ = ["BodyDecoder", "DecodingError", "decoded"]
 
 EXPANSION_LIMIT: Final = 256 * 2**20
 """A body is not read beyond this many decoded bytes: a small one may hide a huge one."""
@@ -98,6 +98,15 @@ _DECODERS: Final[Mapping[str, Callable[[], _Decoder]]] = {
     "br": _Brotli,
     "zstd": _zstandard,
 }
+
+
+def decoded(body: bytes, content_encoding: str) -> bytes:
+    """A whole body without its codings.
+
+    Raises:
+        DecodingError: it is not in them, or too much comes out.
+    """
+    return BodyDecoder(content_encoding).feed(body) if content_encoding else body
 
 
 class BodyDecoder:

@@ -176,7 +176,7 @@ class _MaskedFrames(_Frames):
     def __init__(self, compressor: zstd.ZstdCompressor, redactor: Redactor) -> None:
         super().__init__(compressor)
         self._redactor = redactor
-        self._counts: Counter[str] = Counter()
+        self._counts: Mapping[str, int] = {}
         self._enough = _FRAME
         self._deltas: DeltaText | None = None
         self._is_tainted = False
@@ -202,7 +202,7 @@ class _MaskedFrames(_Frames):
             self._compress(data[:cut])
         else:
             done = masked(data[:cut], [one for one in found if one.start < cut])
-            self._counts.update(done.counts)
+            self._counts = Counter(self._counts) + Counter(done.counts)
             self._compress(done.data)
         self._latest = bytearray(data[cut:])
 
@@ -210,9 +210,13 @@ class _MaskedFrames(_Frames):
         rest = bytes(self._latest)
         if self._deltas is not None or (not self._frames and is_stream(rest)):
             return self._kept_stream(rest)
-        last = self._redactor.mask(rest)
-        stored, counts = self.stored(last.data), self._counts + Counter(last.counts)
-        return KeptBody(stored=stored, masked=counts, sha256=_hash_of(stored) if counts else None)
+        found = self._redactor.find(rest)
+        if not found and not self._counts:
+            return KeptBody(stored=self.stored(rest), masked={}, sha256=None)
+        last = masked(rest, found)
+        stored = self.stored(last.data)
+        counts = Counter(self._counts) + Counter(last.counts)
+        return KeptBody(stored=stored, masked=counts, sha256=_hash_of(stored))
 
     def _kept_stream(self, rest: bytes) -> KeptBody:
         deltas = self._deltas or DeltaText(self._redactor)

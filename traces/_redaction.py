@@ -77,7 +77,7 @@ class Redactor:
         found = _common_scanner().find(data)
         if self._own is not None:
             found = sorted(found + self._own.find(data))
-        return _without_overlaps(found)
+        return _without_overlaps(found) if found else found
 
     def mask(self, data: bytes) -> Masked:
         """A text with its secrets masked."""

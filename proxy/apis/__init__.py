@@ -56,4 +56,7 @@ _APIS: Final[Mapping[tuple[str, str], Api]] = {
 
 def api_of(method: str, path: str) -> Api | None:
     """The API that a request is made to; None if it is none that is read here."""
-    return next((api for (verb, end), api in _APIS.items() if method == verb and path.endswith(end)), None)
+    for (verb, end), api in _APIS.items():
+        if method == verb and path.endswith(end):
+            return api
+    return None

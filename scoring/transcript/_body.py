@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from ...traces import BodyDecoder, BodyReader, DecodingError, StoreError
+from ...traces import BodyReader, DecodingError, StoreError, decoded
 from ._dialect import UnreadableError
 
 __all__ = ["parse_events", "parse_json", "read_body"]
@@ -43,10 +43,10 @@ def read_body(bodies: BodyReader, digest: str | None, head: str | None, lost: st
         raise UnreadableError(not_kept or "its body is damaged, or lost in a gap of the run's folder") from None
     coding = _content_coding(head)
     masked = bodies.masked(digest)
-    if not coding or (masked is not None and masked.decoded):
+    if masked is not None and masked.decoded:
         return body
     try:
-        return BodyDecoder(coding).feed(body)
+        return decoded(body, coding)
     except DecodingError as error:
         raise UnreadableError(str(error)) from error
 

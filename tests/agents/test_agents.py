@@ -33,7 +33,7 @@ FAULTS: dict[str, dict[int, Fault]] = {
 }
 GIVES_UP = {("gptme", "cut"), ("gptme", "cut later")}
 """It ends at a cut answer, with or without the proxy."""
-NOT_ALWAYS_REPEATED = {("opencode", "cut")}
+NOT_ALWAYS_REPEATED = {("opencode", "429"), ("opencode", "cut")}
 """Its first call asks for a title, and it may be through with all else before it asks again."""
 
 pytestmark = [pytest.mark.agents]

@@ -109,7 +109,7 @@ def test_a_stream_keeps_its_usage_to_itself_unless_asked(local: LocalModel) -> N
 def test_several_answers_are_generated_side_by_side(local: LocalModel) -> None:
     """More calls at once than slots are all answered."""
     with ThreadPoolExecutor(6) as pool:
-        answers = [json.loads(content) for content in pool.map(lambda _: chat(local), range(6))]
+        answers = [json.loads(content) for content in pool.map(lambda _: chat(local, max_tokens=4), range(6))]
     assert all(answer["choices"][0]["finish_reason"] in {"stop", "length"} for answer in answers)
 
 

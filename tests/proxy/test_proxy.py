@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import gc
 import json
+import secrets
 import socket
 from collections.abc import Iterable
 from pathlib import Path
@@ -110,6 +112,20 @@ async def test_chunks_pass_as_they_come(wire: "Wire", upstream: "Upstream") -> N
         gate.set()
         assert await agent.read_until(upstream.chunk(piece)) == upstream.chunk(piece)
     assert await agent.read_until(b"0\r\n\r\n") == b"0\r\n\r\n"
+
+
+async def test_a_stream_does_not_hold_its_question(wire: "Wire", upstream: "Upstream") -> None:
+    """Many streams are open at a time, each behind a long conversation: once the answer has begun, that is let go of."""
+    go_on = asyncio.Event()
+    upstream.answer(upstream.stream(upstream.event({"id": "a"}), end=False), go_on, b"0\r\n\r\n")
+    agent = await wire.agent()
+    mark = secrets.token_hex()
+    await agent.send_post(ASKED | {"messages": [{"role": "user", "content": mark}]})
+    await agent.read_until(b"\n\n\r\n")
+    questions = (item.get("messages") for item in gc.get_objects() if type(item) is dict)
+    assert [{"role": "user", "content": mark}] not in [asked for asked in questions if type(asked) is list]
+    go_on.set()
+    await agent.read_until(b"0\r\n\r\n")
 
 
 async def test_many_and_long_headers_pass(wire: "Wire", upstream: "Upstream") -> None:

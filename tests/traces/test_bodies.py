@@ -95,6 +95,15 @@ def test_a_body_is_stored_once(tmp_path: Path) -> None:
     assert (tmp_path / "bodies" / PACK_NAME).read_bytes().count(b'{"sha256":"') == 1
 
 
+def test_a_body_that_comes_again_after_long(tmp_path: Path) -> None:
+    """What is known of the bodies of a long run is bounded: one that is forgotten is stored twice, and read all the same."""
+    bodies = [b"%d" % number for number in range(5000)]
+    put(tmp_path, *bodies, bodies[0], bodies[4999])
+    check(tmp_path, bodies)
+    heads = (tmp_path / PACK_NAME).read_bytes().count(b'{"sha256":"')
+    assert heads == len(bodies) + 1
+
+
 @given(
     body=st.binary(max_size=60_000) | st.just(b"data: x\n\n" * 9000), cuts=st.lists(st.integers(0, 60_000), max_size=20)
 )

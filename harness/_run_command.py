@@ -18,7 +18,7 @@ from ._agent import Agent, command_agent, load_agent
 from ._assignment import Assignment
 from ._loop import run_program
 from ._masking import mask_logs
-from ._private_memory import keep_memory_private
+from ._private_memory import forget_environments_secrets, keep_memory_private
 from ._run import Phase, RunReport, run_once
 from ._task import load_task, require_tools
 from ._upstream import chosen_upstream, refuse_without_key, settings_from
@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
         if model is None:
             raise InputError("--model is missing: the model's name, as the upstream knows it")
         settings = settings_from(options, address, require_keys=True)
+        forget_environments_secrets(settings.upstream_secrets())
         refuse_without_key(settings)
         assignments = [
             Assignment(

@@ -15,7 +15,7 @@ from ..traces import InputError, Seal, TachographError, new_run_id
 from ._limit_options import read_limits
 from ._loop import run_program, stopped
 from ._masking import mask_logs
-from ._private_memory import keep_memory_private
+from ._private_memory import forget_environments_secrets, keep_memory_private
 from ._upstream import chosen_upstream, settings_from
 
 __all__ = ["key", "serve"]
@@ -52,6 +52,7 @@ def serve(options: argparse.Namespace) -> int:
             require_keys=options.require_keys,
             limits=read_limits(options.limit),
         )
+        forget_environments_secrets(settings.upstream_secrets())
         if options.workers == 1:
             return run_program(functools.partial(_serve_alone, settings))
         return _serve_with_workers(settings, options.workers)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tachograph.harness._private_memory import without_secrets
 from tachograph.traces import BodyReader, read_calls, read_run, verify
 
 TASK = Path(__file__).parents[2] / "examples" / "tasks" / "mutations" / "python-error-negated"
@@ -283,6 +284,37 @@ def test_each_process_with_a_key_keeps_its_memory_to_itself(serve: Any) -> None:
     for pid in keepers:
         (limit,) = (line for line in limits_of(pid) if line.startswith("Max core file size"))
         assert limit.split()[4] == "0"
+
+
+def test_no_program_that_it_starts_inherits_a_key(serve: Any, tmp_path: Path) -> None:
+    """The processes that serve for it hold their keys in memory; what else it starts holds none."""
+    upstreams = tmp_path / "upstreams.toml"
+    upstreams.write_text('[other]\nurl = "http://127.0.0.1:9/v1"\nkey_env = "NAMELESS"\nmodels = ["other*"]\n')
+    keys = {
+        "TACHOGRAPH_UPSTREAM_KEY": UPSTREAM_KEY,
+        "NAMELESS": UPSTREAM_KEY[::-1],
+        "ANOTHER_API_KEY": UPSTREAM_KEY.upper(),
+    }
+    served = serve("--workers", "2", "--upstreams", str(upstreams), **keys)
+    assert served.ask()[0] == 200
+    children = [
+        child
+        for task in Path(f"/proc/{served.process.pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+    assert len(children) == 3
+    for child in children:
+        environment = Path(f"/proc/{child}/environ").read_bytes()
+        assert b"PATH=" in environment
+        assert not any(key.encode() in environment for key in keys.values())
+
+
+def test_an_environment_without_its_secrets() -> None:
+    """What has a secret's name, or the value of one that is known, goes; all else stays."""
+    kept = {"PATH": "/bin", "KEYBOARD": "qwerty", "LANG": "C"}
+    secret = "s3cr3t-" + "0123456789abcdef"
+    given = kept | {"MY_TOKEN": secret, "COPY": f"Bearer {secret}", "HTTPS_PROXY": "http://me:pass-word-1@proxy"}
+    assert without_secrets(given, ["pass-word-1"]) == kept
 
 
 MEMORY = """

@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import os
 import time
 from collections.abc import Mapping
 from io import FileIO
@@ -11,6 +12,10 @@ from ..traces import Redactor, StoreError
 from ._masking import TerminalMask
 
 __all__ = ["Cast"]
+
+
+def _open_for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 class Cast:
@@ -38,7 +43,7 @@ class Cast:
         self._mask = TerminalMask(redactor)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         try:
-            self._file = FileIO(path, "xb")
+            self._file = FileIO(path, "xb", opener=_open_for_owner)
         except OSError as error:
             raise StoreError(f"cannot write the terminal's recording {path}: {error.strerror}") from error
         shown = {name: redactor.mask_text(env[name]) for name in ("TERM", "SHELL") if name in env}

@@ -71,6 +71,18 @@ def _add_serve(commands: _Commands) -> None:
     serve.add_argument(
         "--workers", type=_positive, default=1, metavar="N", help="processes on the one port (default: 1)"
     )
+    serve.add_argument(
+        "--require-keys",
+        action="store_true",
+        help="take no call without a run key (`tachograph key`); must be given with a --host that others can connect to",
+    )
+    serve.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="take more or less from agents: head and body of a request (bytes, such as 2G), receive and idle (seconds), runs",
+    )
     serve.add_argument("--run", metavar="RUN", help="the run of calls that name none (default: a new one)")
     serve.set_defaults(command=_serve_command.serve)
 
@@ -183,6 +195,9 @@ def _add_body(commands: _Commands) -> None:
 def _add_key(commands: _Commands) -> None:
     key = commands.add_parser("key", help="a new run key: what an agent gets in the place of the upstream's")
     key.add_argument("run", metavar="RUN", help="the run that calls with this key belong to")
+    key.add_argument(
+        "--revoke", action="store_true", help="revoke all keys of the run instead, at once and for all processes"
+    )
     _add_store(key)
     key.set_defaults(command=_serve_command.key)
 

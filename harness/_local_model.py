@@ -1,6 +1,7 @@
 """A real language model on this machine: the upstream of `--upstream local`, no key and no network."""
 
 import http.client
+import os
 import selectors
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import IO, Self
 from urllib.parse import urlsplit
 
 from ..traces import LaunchError
+from ._private_memory import without_secrets
 
 __all__ = ["LocalModel", "find_model_file"]
 
@@ -69,6 +71,7 @@ class LocalModel:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._complaints,
+                env=without_secrets(os.environ),
                 start_new_session=True,  # Ctrl-C at the terminal is for the caller, which may still have answers to deliver
             )
             address = self._read_address(deadline)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from ._assignment import Assignment
 from ._check import check_result, run_check, run_setup
 from ._fresh_place import Origin, fresh_place, origin_of
 from ._launch import Launch, command_line, environment, prepare_home, refuse_missing, run_preparations
+from ._removal import temporary_folder
 from ._sandbox import Sandbox, require_sandbox
 from ._snapshots import Snapshots
 from ._task import Task, require_tools
@@ -209,5 +209,5 @@ def _place(keep: Path | None) -> Iterator[Path]:
         keep.mkdir(parents=True, exist_ok=True)
         yield keep.absolute()
         return
-    with tempfile.TemporaryDirectory(prefix="tachograph-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    with temporary_folder("tachograph-") as folder:
+        yield folder

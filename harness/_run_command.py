@@ -18,6 +18,7 @@ from ._agent import Agent, command_agent, load_agent
 from ._assignment import Assignment
 from ._loop import run_program
 from ._masking import mask_logs
+from ._private_memory import forget_environments_secrets, keep_memory_private
 from ._run import Phase, RunReport, run_once
 from ._task import load_task, require_tools
 from ._upstream import chosen_upstream, refuse_without_key, settings_from
@@ -33,6 +34,7 @@ _OUTCOMES: Final = {True: "passed", False: "failed", None: "not graded"}
 
 def run(options: argparse.Namespace) -> int:
     """Run an agent at a task, once or more; 0 if at least one attempt passed its check, else 1."""
+    keep_memory_private()
     agent = _chosen_agent(options)
     task = load_task(options.task)
     require_tools(task)
@@ -40,7 +42,8 @@ def run(options: argparse.Namespace) -> int:
         model = options.model or own_model
         if model is None:
             raise InputError("--model is missing: the model's name, as the upstream knows it")
-        settings = settings_from(options, address)
+        settings = settings_from(options, address, require_keys=True)
+        forget_environments_secrets(settings.upstream_secrets())
         refuse_without_key(settings)
         assignments = [
             Assignment(

@@ -11,10 +11,12 @@ import socket
 import sys
 
 from ..proxy import Proxy, ProxySettings, RunKeys, listen
-from ..traces import Seal, TachographError, new_run_id
+from ..traces import InputError, Seal, TachographError, new_run_id
+from ._limit_options import read_limits
 from ._loop import run_program, stopped
 from ._masking import mask_logs
 from ._open_files import allow_many_files
+from ._private_memory import forget_environments_secrets, keep_memory_private
 from ._upstream import chosen_upstream, settings_from
 
 __all__ = ["key", "serve"]
@@ -24,17 +26,35 @@ _Failure = tuple[int, str]
 
 
 def key(options: argparse.Namespace) -> int:
-    """Print a new run key."""
-    print(RunKeys(options.store).issue(options.run))
+    """Print a new run key, or revoke those that there are."""
+    keys = RunKeys(options.store)
+    if options.revoke:
+        print(f"{keys.revoke_all(options.run)} keys of {options.run} revoked", file=sys.stderr)
+    else:
+        print(keys.issue(options.run))
     return 0
 
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM."""
     allow_many_files()
+    keep_memory_private()
+    if options.run is not None and options.require_keys:
+        raise InputError(
+            "--run is the run of calls that name none; with --require-keys each call names its run by its key"
+        )
     with chosen_upstream(options) as (address, _):
-        run_id = options.run or new_run_id("serve")
-        settings = settings_from(options, address, host=options.host, port=options.port, default_run=run_id)
+        settings = settings_from(
+            options,
+            address,
+            host=options.host,
+            port=options.port,
+            # Where every call shows the key of a run, there is none that names no run.
+            default_run=None if options.require_keys else options.run or new_run_id("serve"),
+            require_keys=options.require_keys,
+            limits=read_limits(options.limit),
+        )
+        forget_environments_secrets(settings.upstream_secrets())
         if options.workers == 1:
             return run_program(functools.partial(_serve_alone, settings))
         return _serve_with_workers(settings, options.workers)
@@ -58,6 +78,13 @@ def _say_where(settings: ProxySettings, port: int) -> None:
             f"tachograph: recording http://{host}:{port}/v1 -> {upstream.address.base}{asked and f' for {asked}'}",
             flush=True,
         )
+    if settings.require_keys:
+        print(
+            f"tachograph: runs in {settings.store}/; `tachograph key RUN --store {settings.store}` prints a key",
+            flush=True,
+        )
+        print("tachograph: an agent shows it in the place of its API key; Ctrl-C ends", flush=True)
+        return
     print(f"tachograph: runs in {settings.store}/, calls that name no run in {settings.default_run}", flush=True)
     print(f"tachograph: for a run of its own, an agent uses http://{host}:{port}/r/RUN/v1; Ctrl-C ends", flush=True)
 
@@ -119,6 +146,7 @@ def _serve_with_workers(settings: ProxySettings, count: int) -> int:
 
 
 def _work(settings: ProxySettings, listener: socket.socket, report: multiprocessing.connection.Connection) -> None:
+    keep_memory_private()
     # Ctrl-C reaches all processes of the terminal: the parent tells this one to stop by SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     run_program(functools.partial(_serve_shared, settings, listener, report))

@@ -2,6 +2,7 @@
 
 from ._agent_server import listen
 from ._keys import RunKeys
+from ._limits import Limits
 from ._proxy import AgentEndpoint, Proxy
 from ._recording_transport import AsyncRecordingTransport, RecordingTransport
 from ._runs import Tally
@@ -11,6 +12,7 @@ __all__ = [
     "AgentEndpoint",
     "AsyncRecordingTransport",
     "HttpProxy",
+    "Limits",
     "Proxy",
     "ProxySettings",
     "RecordingTransport",

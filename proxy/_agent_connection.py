@@ -15,14 +15,18 @@ from typing import Any, Final
 import httptools
 
 from ._headers import Head, fields_of, offers_websocket
+from ._limits import Limits
+from ._receiving import Receiving
+from ._refusal import Refusal
 from ._tunnel_end import BytesBehind
 
-__all__ = ["AgentConnection", "AgentRequest", "Handle"]
+__all__ = ["AgentConnection", "AgentRequest", "Handle", "Judge"]
 
-_LONGEST_HEAD: Final = 1024 * 1024
-"""Bytes. Room for agents' beta lists and trace headers; a head without end is refused."""
-_IDLE_LIMIT: Final = 3600.0
-"""Seconds that a connection is kept: longer than an agent thinks between two calls."""
+_SHORT_BODY: Final = 1024 * 1024
+"""Bytes. A longer body is taken of those only who may call: memory must not be filled by who has no key."""
+_LINGERING: Final = 30.0
+"""Seconds in which an agent may send the rest of what was refused, and read why."""
+_RAISED_BY: Final = ", which is the limit here: `tachograph serve --limit {}=…` sets another"
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
 _PIPELINED: Final = 16
 """Requests that may wait behind one that is being answered, before no more are read."""
@@ -53,6 +57,8 @@ class AgentRequest:
     """The monotonic clock when its body was in."""
     is_answered: bool = False
     """Bytes of an answer have gone to the agent."""
+    refusal: Refusal | None = None
+    """Why it was not read to its end; None if it was."""
     behind: BytesBehind | None = None
     """What came behind it, if it offers an upgrade to WebSocket; else None, and what comes is the next request."""
 
@@ -61,23 +67,31 @@ _logger = logging.getLogger("tachograph.proxy.connections")
 
 Handle = Callable[[AgentRequest], Awaitable[None]]
 """Answers a request through its connection."""
+Judge = Callable[[AgentRequest], Refusal | None]
+"""Says of a request, by its head alone, why it will not be answered; None if it will be."""
 
 
 class AgentConnection(asyncio.Protocol):
     """One connection, one request at a time. An agent that hangs up cancels what is done for it."""
 
     __slots__ = (
+        "_allowed_body",
         "_body",
+        "_body_bytes",
         "_closed",
         "_drained",
         "_handle",
         "_head_bytes",
         "_idle_since",
         "_idle_timer",
+        "_judge",
+        "_limits",
         "_lines",
+        "_lingering",
         "_loop",
         "_opened",
         "_parser",
+        "_receiving",
         "_request",
         "_target",
         "_waiting",
@@ -88,10 +102,14 @@ class AgentConnection(asyncio.Protocol):
     def __init__(
         self,
         handle: Handle,
+        judge: Judge,
         opened: Callable[["AgentConnection"], None],
         closed: Callable[["AgentConnection"], None],
+        limits: Limits,
     ) -> None:
-        """Take who answers, and who is told of the connection's beginning and end."""
+        """Take who answers and who may be answered, who is told of beginning and end, and how much is taken from agents."""
+        self._judge = judge
+        self._limits = limits
         self._handle = handle
         self._opened = opened
         self._closed = closed
@@ -100,6 +118,8 @@ class AgentConnection(asyncio.Protocol):
         self._waiting: deque[AgentRequest] = deque()
         self._drained: asyncio.Future[None] | None = None
         self._idle_since = self._loop.time()
+        self._lingering: asyncio.TimerHandle | None = None
+        self._receiving = Receiving(limits.receive, lambda: self.task is not None, self._give_up_waiting)
         self._begin_message()
         self.transport: Any = None
         self.task: asyncio.Task[None] | None = None
@@ -108,7 +128,8 @@ class AgentConnection(asyncio.Protocol):
     def _begin_message(self) -> None:
         self._target = b""
         self._lines: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
+        self._head_bytes = self._body_bytes = 0
+        self._allowed_body = min(_SHORT_BODY, self._limits.body)
         self._body: list[bytes] = []
         self._request: AgentRequest | None = None
 
@@ -122,6 +143,9 @@ class AgentConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         self._closed(self)
         self._idle_timer.cancel()
+        self._receiving.stop()
+        if self._lingering is not None:
+            self._lingering.cancel()
         self._waiting.clear()
         if self.task is not None:
             self.task.cancel()
@@ -142,13 +166,22 @@ class AgentConnection(asyncio.Protocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._take_offer(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
+            if self._request is not None and self._request.refusal is not None:
+                self._add_request(self._request)
+                return
             # The parser's words quote nothing of the request: a key may be in the line at fault.
             self._refuse(b"400 Bad Request", f"this is not HTTP/1.1: {error}")
         else:
-            if self._request is None and self._head_bytes > _LONGEST_HEAD:
-                self._refuse(b"431 Request Header Fields Too Large", "the head of the request is too long")
+            if self._receiving.since is not None:
+                self._receiving.more(is_body=self._request is not None)
+            if self._request is None and self._head_bytes > self._limits.head and self._lingering is None:
+                why = f"the head of the request has more than {self._limits.head} bytes{_RAISED_BY.format('head')}"
+                self._refuse(b"431 Request Header Fields Too Large", why)
 
     # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        self._receiving.begin()
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -176,14 +209,41 @@ class AgentConnection(asyncio.Protocol):
             start_ns=time.time_ns(),
             started=time.perf_counter_ns(),
         )
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self._allowed_body:
+            self._allow_body(int(length))
         if headers.get("expect", "").lower() == "100-continue":
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, piece: bytes) -> None:
         self._body.append(piece)
+        self._body_bytes += len(piece)
+        if self._body_bytes > self._allowed_body:
+            self._allow_body(self._body_bytes)
+
+    def _allow_body(self, size: int) -> None:
+        """Take a body of this size or more, or have the request refused: what comes of it from here on is not read."""
+        assert self._request is not None
+        most = self._limits.body
+        refusal = self._judge(self._request)
+        if size > most and refusal is None:
+            told = f"the body of the request has more than {most} bytes{_RAISED_BY.format('body')}"
+            refusal = Refusal(413, "request_too_large", told)
+        if refusal is not None:
+            self._give_up_request(refusal)
+            raise _RefusedError
+        self._allowed_body = most
+
+    def _give_up_request(self, refusal: Refusal) -> None:
+        assert self._request is not None
+        self._request.refusal, self._request.keep_alive = refusal, False
+        self._body = []
+        self._receiving.end()
+        self._parser = _Rest()
 
     def on_message_complete(self) -> None:
         request = self._request
+        self._receiving.end()
         if request is None or self._parser.should_upgrade():
             return
         if self._body or "transfer-encoding" in request.headers:
@@ -203,6 +263,10 @@ class AgentConnection(asyncio.Protocol):
         """Take the offer of a WebSocket to the upstream, and pass over any other."""
         request = self._request
         assert request is not None
+        if request.method == "CONNECT":  # what follows would be a tunnel, for which there is no way here
+            request.keep_alive, self._parser = False, _Rest()
+            self._add_request(request)
+            return
         if not offers_websocket(request.method, request.version, request.headers):
             self._go_on_without_upgrade(request, rest)
             return
@@ -230,7 +294,10 @@ class AgentConnection(asyncio.Protocol):
         finally:
             self.task = None
             self._idle_since = self._loop.time()
-            if not request.keep_alive:
+            self._receiving.begin_again()
+            if request.refusal is not None:
+                self._linger()
+            elif not request.keep_alive:
                 self.transport.close()
             elif request.behind is not None:
                 self._read_on(request.behind.data)
@@ -264,14 +331,47 @@ class AgentConnection(asyncio.Protocol):
     def _refuse(self, status: bytes, why: str) -> None:
         """Answer what is no request, unless an answer to another one is under way."""
         _logger.warning("a request was refused: %s", why)
-        if self.task is None and not self.transport.is_closing():
-            said = f"tachograph: {why}\n".encode()
-            head = b"HTTP/1.1 %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-            self.transport.write(head % (status, len(said)) + said)
-        self.transport.close()
+        if self.task is not None or self.transport.is_closing():
+            self.transport.close()
+            return
+        said = f"tachograph: {why}\n".encode()
+        head = b"HTTP/1.1 %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+        self.transport.write(head % (status, len(said)) + said)
+        self._receiving.end()
+        self._parser = _Rest()
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say that nothing more comes, and let the agent hang up: closed at once, it might not get to see the answer."""
+        if not self.transport.is_closing():
+            self.transport.write_eof()
+            self._lingering = self._loop.call_later(_LINGERING, self.transport.abort)
+
+    def _give_up_waiting(self) -> None:
+        """Refuse a request of which too little came for too long."""
+        seconds = f"{self._limits.receive:g} seconds{_RAISED_BY.format('receive')}"
+        if self._request is None:
+            self._refuse(b"408 Request Timeout", f"the head of the request was not in within {seconds}")
+        else:
+            told = f"nothing more of the request's body came for {seconds}"
+            self._give_up_request(Refusal(408, "request_timeout", told))
+            self._add_request(self._request)
 
     def _watch_idleness(self) -> None:
-        idle_for = 0.0 if self.task else self._loop.time() - self._idle_since
-        if idle_for >= _IDLE_LIMIT:
+        limit = self._limits.idle
+        is_used = self.task is not None or self._receiving.since is not None
+        idle_for = 0.0 if is_used else self._loop.time() - self._idle_since
+        if idle_for >= limit:
             self.transport.close()
-        self._idle_timer = self._loop.call_later(_IDLE_LIMIT - idle_for, self._watch_idleness)
+        self._idle_timer = self._loop.call_later(limit - idle_for, self._watch_idleness)
+
+
+class _RefusedError(Exception):
+    """Stops the parser."""
+
+
+class _Rest:
+    """Stands in the place of the parser when a request is not read on."""
+
+    def feed_data(self, data: bytes) -> None:
+        """Let go of what still comes."""

@@ -9,7 +9,8 @@ import socket
 from typing import Final
 
 from ..traces import ProxyError
-from ._agent_connection import AgentConnection, AgentRequest, Handle
+from ._agent_connection import AgentConnection, AgentRequest, Handle, Judge
+from ._limits import Limits
 from ._response import send_error
 
 __all__ = ["INTERRUPTED", "AgentServer", "listen"]
@@ -51,9 +52,11 @@ def listen(host: str, port: int) -> socket.socket:
 class AgentServer:
     """Accepts connections and has their requests answered."""
 
-    def __init__(self, handle: Handle) -> None:
-        """Take who answers."""
+    def __init__(self, handle: Handle, judge: Judge, limits: Limits) -> None:
+        """Take who answers and who may be answered, and how much is taken from agents."""
         self._handle = handle
+        self._judge = judge
+        self._limits = limits
         self._server: asyncio.Server | None = None
         self._none_open = asyncio.Event()
         self._none_open.set()
@@ -67,7 +70,9 @@ class AgentServer:
         """Accept connections from a socket that listens."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: AgentConnection(self._answer, self._opened, self._closed), sock=listener, backlog=_BACKLOG
+            lambda: AgentConnection(self._answer, self._judge, self._opened, self._closed, self._limits),
+            sock=listener,
+            backlog=_BACKLOG,
         )
 
     async def stop(self, grace: float) -> None:

@@ -3,16 +3,27 @@
 from dataclasses import dataclass
 from typing import Final
 
-from ..traces import CallRequest, InputError, StoreError
+from ..traces import CallRequest, StoreError
 from ._agent_connection import AgentRequest
 from ._call_record import CallRecord
 from ._exchange import Exchange
-from ._headers import RUN_HEADER, forwarded, forwarded_upgrade, replaced, with_key, without_keys
+from ._headers import (
+    RUN_HEADER,
+    forwarded,
+    forwarded_upgrade,
+    replaced,
+    with_key,
+    without_keys,
+    without_protocol_keys,
+    without_query_keys,
+)
 from ._keys import PREFIX
 from ._observation import Observation
+from ._refusal import Refusal, RefusedError
+from ._refused_calls import RefusedCalls
 from ._request_record import read_question, recorded_request
 from ._response import send_error
-from ._runs import OpenRun, OpenRuns, Target, WrongKeyError, split_target
+from ._runs import OpenRun, OpenRuns, Target, split_target
 from ._settings import ProxySettings
 from ._upstream import Outgoing, Upstream
 from ._upstream_connection import UpstreamUnreachableError
@@ -23,6 +34,8 @@ __all__ = ["Handler"]
 
 _NOT_FOR_THE_UPSTREAM: Final = frozenset({b"host", RUN_HEADER.encode()})
 _FIRST_ERROR: Final = 400
+_NOT_SERVED: Final = Refusal(404, "not_found", "tachograph serves /v1/… and /r/RUN/v1/…")
+_CANNOT_RECORD: Final = "cannot_record"
 _TUNNEL: Final = "CONNECT"
 """Asks a proxy for a way to any host: there is none but to the upstream."""
 
@@ -56,22 +69,21 @@ class Handler:
         self._runs = runs
         self._upstreams = upstreams
         self._asks_for_usage = settings.usage == "inject"
+        self.refused_calls = RefusedCalls(runs)
 
     async def __call__(self, request: AgentRequest) -> None:
         """Answer one request."""
         target = split_target(request.target) if request.method != _TUNNEL else None
         if target is None:
-            return send_error(request, 404, "not_found", "tachograph serves /v1/… and /r/RUN/v1/…")
+            return send_error(request, _NOT_SERVED.status, _NOT_SERVED.code, _NOT_SERVED.message)
         try:
             run = self._runs.run_of(target, request.headers)
-        except WrongKeyError as error:
-            return send_error(request, 401, "invalid_api_key", str(error))
-        except InputError as error:
-            return send_error(request, 400, "invalid_run", str(error))
+        except RefusedError as error:
+            return self._refuse(request, target, error.refusal)
         except StoreError as error:
-            return send_error(request, 503, "cannot_record", str(error))
-        if run is None:
-            return send_error(request, 404, "no_run", "name a run: /r/RUN/v1/…, a run key, or x-tachograph-run")
+            return send_error(request, 503, _CANNOT_RECORD, str(error))
+        if request.refusal is not None:
+            return self._refuse(request, target, request.refusal, run)
         incoming = self._read(request, target, run)
         if incoming is None:
             return None
@@ -83,6 +95,23 @@ class Handler:
             send_error(request, 502, "upstream_unreachable", message)
         return None
 
+    def refusal_of(self, request: AgentRequest) -> Refusal | None:
+        """Why a request will not be answered, as far as its head tells; None if it will be."""
+        target = split_target(request.target)
+        if target is None:
+            return _NOT_SERVED
+        try:
+            self._runs.run_of(target, request.headers)
+        except RefusedError as error:
+            return error.refusal
+        except StoreError as error:
+            return Refusal(503, _CANNOT_RECORD, str(error))
+        return None
+
+    def _refuse(self, request: AgentRequest, target: Target, refusal: Refusal, run: OpenRun | None = None) -> None:
+        self.refused_calls.record(request, target, refusal, run)
+        send_error(request, refusal.status, refusal.code, refusal.message)
+
     def _read(self, request: AgentRequest, target: Target, run: OpenRun) -> _Incoming | None:
         """What the request asks, and whom; None if that is nobody, and the agent was told so.
 
@@ -93,7 +122,7 @@ class Handler:
         upstream = self._upstreams.of(target.path, question.model)
         if upstream is None:
             message = f"no upstream is for {target.path} with model {question.model}"
-            send_error(request, 404, "no_upstream", message)
+            self._refuse(request, target, Refusal(404, "no_upstream", message), run)
             return None
         return _Incoming(request=request, target=target, run=run, api=api, question=question, upstream=upstream)
 
@@ -169,15 +198,17 @@ class Handler:
         upstream = incoming.upstream.settings
         for name, value in upstream.headers:
             headers = replaced(headers, name.encode(), value.encode())
+        # A run key never goes up.
         if upstream.key is not None:
             headers = with_key(headers, upstream.key, upstream.key_header)
         else:
-            # The agent's own key passes; a run key never goes up.
             headers = without_keys(headers, PREFIX)
-        query = f"?{incoming.target.query}" if incoming.target.query is not None else ""
+        if offers_upgrade:
+            headers = without_protocol_keys(headers, PREFIX)
+        query = without_query_keys(incoming.target.query, PREFIX)
         return Outgoing(
             method=request.method,
-            target=incoming.target.path.removeprefix("/v1") + query,
+            target=incoming.target.path.removeprefix("/v1") + ("" if query is None else f"?{query}"),
             headers=headers,
             body=request.body if asking is None else asking,
             chunked=request.body is not None and "content-length" not in request.headers,

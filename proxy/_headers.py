@@ -16,13 +16,15 @@ __all__ = [
     "forwarded_upgrade",
     "masked",
     "offers_websocket",
-    "presented_key",
+    "presented_run_keys",
     "presented_secrets",
     "recorded_head",
     "recorded_query",
     "replaced",
     "with_key",
     "without_keys",
+    "without_protocol_keys",
+    "without_query_keys",
 ]
 
 Head = tuple[tuple[bytes, bytes], ...]
@@ -56,7 +58,7 @@ _FOR_ALL: Final = frozenset({b"content-encoding", b"content-length", b"content-t
 """What says how a body is to be read is nobody's own (RFC 9110, section 7.6.1): without its length a body that somebody called
 hop-by-hop would be taken for the next request."""
 _AUTHORIZATION: Final = b"authorization"
-_KEY_HEADERS: Final = ("authorization", "x-api-key", "api-key")
+_KEY_HEADERS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 _KEY_NAMES: Final = frozenset(name.encode() for name in _KEY_HEADERS)
 _SECRET: Final = frozenset(
     {
@@ -69,11 +71,17 @@ _SECRET: Final = frozenset(
         b"set-cookie",
     }
 )
-_KEY_CARRIERS: Final = (*_KEY_HEADERS, "x-goog-api-key", "proxy-authorization")
+_KEY_CARRIERS: Final = (*_KEY_HEADERS, "proxy-authorization")
+_PROTOCOLS: Final = "sec-websocket-protocol"
 _PROTOCOL_KEY: Final = b"openai-insecure-api-key."
 """What a key begins with that is offered as a subprotocol of a WebSocket, since browsers can set no header there."""
 _PROTOCOL_KEY_VALUE: Final = re.compile(re.escape(_PROTOCOL_KEY) + rb"[^\s,]+")
-_SECRET_QUERY: Final = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token", "sig", "signature"})
+_SECRET_QUERY: Final = frozenset(
+    {
+        *("key", "api_key", "api-key", "apikey", "subscription-key", "access_token", "auth_token", "token"),
+        *("client_secret", "secret", "password", "sig", "signature"),
+    }
+)
 
 
 def fields_of(head: Head) -> dict[str, str]:
@@ -114,12 +122,18 @@ def forwarded_upgrade(head: Head, dropped: frozenset[bytes] = frozenset()) -> li
     return [line for line in head if line[0].lower() not in not_passing]
 
 
-def presented_key(headers: Mapping[str, str]) -> str | None:
-    """The key that an agent presents, in whichever header; None if it presents none."""
+def presented_run_keys(headers: Mapping[str, str], query: str | None, prefix: str) -> Iterator[str]:
+    """The keys beginning so that an agent presents: in headers, among the subprotocols of a WebSocket, and in the query."""
     for name in _KEY_HEADERS:
-        if value := headers.get(name):
-            return _credentials(value)
-    return None
+        if prefix in (value := headers.get(name, "")):
+            keys = (_credentials(part.strip()) for part in value.split(","))
+            yield from (key for key in keys if key.startswith(prefix))
+    for offered in headers[_PROTOCOLS].split(",") if _PROTOCOLS in headers else ():
+        key = offered.strip().removeprefix(_PROTOCOL_KEY.decode())
+        if key.startswith(prefix) and key != offered.strip():
+            yield key
+    if query:
+        yield from (value for value in map(_query_key, query.split("&")) if value and value.startswith(prefix))
 
 
 def presented_secrets(headers: Mapping[str, str], query: str | None) -> Iterator[str]:
@@ -132,13 +146,16 @@ def presented_secrets(headers: Mapping[str, str], query: str | None) -> Iterator
                 yield from _passwords(credentials)
     for cookie in headers["cookie"].split(";") if "cookie" in headers else ():
         yield cookie.partition("=")[2].strip()
-    for offered in headers["sec-websocket-protocol"].split(",") if "sec-websocket-protocol" in headers else ():
+    for offered in headers[_PROTOCOLS].split(",") if _PROTOCOLS in headers else ():
         if offered.strip().startswith(_PROTOCOL_KEY.decode()):
             yield offered.strip().removeprefix(_PROTOCOL_KEY.decode())
-    for member in query.split("&") if query else ():
-        name, _, value = member.partition("=")
-        if value and unquote_plus(name).lower() in _SECRET_QUERY:
-            yield unquote_plus(value)
+    yield from filter(None, map(_query_key, query.split("&") if query else ()))
+
+
+def _query_key(member: str) -> str | None:
+    """The value of a member of a query, if its name says that it is secret."""
+    name, _, value = member.partition("=")
+    return unquote_plus(value) if value and unquote_plus(name).lower() in _SECRET_QUERY else None
 
 
 def _passwords(credentials: str) -> Iterator[str]:
@@ -180,6 +197,27 @@ def without_keys(headers: list[tuple[bytes, bytes]], prefix: str) -> list[tuple[
         for name, value in headers
         if name.lower() not in _KEY_NAMES or not _credentials(value.decode("latin-1")).startswith(prefix)
     ]
+
+
+def without_protocol_keys(headers: list[tuple[bytes, bytes]], prefix: str) -> list[tuple[bytes, bytes]]:
+    """The headers without the keys beginning so that are offered as subprotocols of a WebSocket."""
+    key = _PROTOCOL_KEY + prefix.encode()
+    passing = []
+    for name, value in headers:
+        if key not in value or name.lower() != _PROTOCOLS.encode():
+            passing.append((name, value))
+        elif others := [part for part in map(bytes.strip, value.split(b",")) if not part.startswith(key)]:
+            passing.append((name, b", ".join(others)))
+    return passing
+
+
+def without_query_keys(query: str | None, prefix: str) -> str | None:
+    """A query string without the members that are keys beginning so; None if nothing is left, or there is none."""
+    if not query:
+        return query
+    members = query.split("&")
+    others = [member for member in members if not (_query_key(member) or "").startswith(prefix)]
+    return query if len(others) == len(members) else "&".join(others) or None
 
 
 def replaced(headers: list[tuple[bytes, bytes]], name: bytes, value: bytes) -> list[tuple[bytes, bytes]]:

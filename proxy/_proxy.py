@@ -4,10 +4,11 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
 
-from ..traces import Redactor, RunRecording, RunStore, Seal, StoreError
+from ..traces import ProxyError, Redactor, RunRecording, RunStore, Seal, StoreError
 from ._agent_server import AgentServer, listen
 from ._handler import Handler
 from ._runs import OpenRuns, Tally
@@ -42,15 +43,17 @@ class Proxy:
         self._upstreams = Upstreams(settings.all_upstreams)
         self.redactor = Redactor((*settings.upstream_secrets(), *settings.secrets), settings.redact_rules)
         """What masks the secrets in all that is written."""
-        self._runs = OpenRuns(RunStore(settings.store, self.redactor), settings.default_run, settings.bodies)
-        self._server = AgentServer(Handler(settings, self._runs, self._upstreams))
+        self._runs = OpenRuns(RunStore(settings.store, self.redactor), settings)
+        self._handler = Handler(settings, self._runs, self._upstreams)
+        self._server = AgentServer(self._handler, self._handler.refusal_of, settings.limits)
         self._keys: dict[str, str] = {}
 
     async def start(self) -> None:
         """Look up the upstream, make the store, open the default run and listen.
 
         Raises:
-            ProxyError: the upstream's host is not known, or the port is taken.
+            ProxyError: the upstream's host is not known, the port is taken, or others than this machine's users could connect
+                and no run keys are required.
             StoreError: the store cannot be written.
         """
         await self._upstreams.start()
@@ -58,6 +61,8 @@ class Proxy:
             self.redactor.prepare()
             if self._listener is None:
                 self._listener = listen(self._settings.host, self._settings.port)
+            if not self._settings.require_keys:
+                _refuse_others(self._listener)
             _make_store(self._settings)
             if self._settings.default_run is not None:
                 self._runs.open(self._settings.default_run)
@@ -79,6 +84,7 @@ class Proxy:
         """
         await self._server.stop(self._settings.shutdown_grace)
         await self._upstreams.stop()
+        self._handler.refused_calls.close()
         seals: dict[str, Seal | None] = {}
         failures = []
         for run_id in self._runs:
@@ -134,6 +140,15 @@ class Proxy:
         if key is not None:
             self._runs.keys.revoke(key)
         return self._runs.close(run_id, status, error_type)
+
+
+def _refuse_others(listener: socket.socket) -> None:
+    host = listener.getsockname()[0]
+    if not ip_address(host).is_loopback:
+        raise ProxyError(
+            f"others than this machine's users can connect to {host}: add --require-keys (require_keys=True in a program), and "
+            "give each agent a run key (`tachograph key RUN` prints one)"
+        )
 
 
 def _make_store(settings: ProxySettings) -> None:

@@ -7,21 +7,27 @@ from itertools import accumulate
 from typing import Any, Final
 from urllib.parse import unquote
 
-from ..traces import HashedBody, InputError, RunRecording, RunStore, Seal, Usage
+from ..traces import HashedBody, InputError, RunRecording, RunStore, Seal, Usage, check_run_id
 from ._attempts import Attempts
 from ._group_commit import GroupCommit
-from ._headers import RUN_HEADER, presented_key, presented_secrets
+from ._headers import RUN_HEADER, presented_run_keys, presented_secrets
 from ._keys import PREFIX, RunKeys
-from ._settings import BodyPolicy
+from ._refusal import RefusedError
+from ._settings import BodyPolicy, ProxySettings
 
-__all__ = ["OpenRun", "OpenRuns", "Tally", "Target", "WrongKeyError", "split_target"]
+__all__ = ["OpenRun", "OpenRuns", "Tally", "Target", "split_target"]
 
 _TARGET: Final = re.compile(r"(?:/r/(?P<run>[^/?#]*))?(?P<path>/v1(?:/[^?#]*)?)(?:\?(?P<query>[^#]*))?")
 _SEPARATOR: Final = re.compile(r"[/\\]")
-
-
-class WrongKeyError(InputError):
-    """The agent presents a run key that is not known, or no longer."""
+_MOST_ENCODED: Final = 4
+"""Times that a path may be percent-encoded, one of them to see that it is not any more."""
+_WRONG_KEY: Final = (401, "invalid_api_key")
+_NOT_KNOWN: Final = "this run key is not known here, or its run has ended"
+_OF_ANOTHER_RUN: Final = "this run key is of another run than the path names"
+_NEEDED: Final = (
+    "the key of its run is needed here, as an API key: `tachograph key RUN` prints one for a run of `serve`"
+)
+_NO_RUN: Final = "name a run: /r/RUN/v1/…, a run key, or x-tachograph-run"
 
 
 class Target:
@@ -48,12 +54,20 @@ def split_target(raw: str) -> Target | None:
 
 
 def _climbs(path: str) -> bool:
-    """Whether a server could take a path for one outside `/v1`, where the key has no business."""
+    """Whether a server could take a path for one outside `/v1`, where the key has no business.
+
+    Some decode it twice, and some pass over what follows a semicolon. What is encoded again and again is meant to deceive.
+    """
     if "." not in path and "%" not in path:
         return False
-    parts = _SEPARATOR.split(unquote(path).removeprefix("/v1/"))
-    depths = accumulate(-1 if part == ".." else part not in ("", ".") for part in parts)
-    return min(depths) < 0
+    for _ in range(_MOST_ENCODED):
+        encoded, path = path, unquote(path)
+        parts = (part.partition(";")[0] for part in _SEPARATOR.split(path.removeprefix("/v1/")))
+        if min(accumulate(-1 if part == ".." else part not in ("", ".") for part in parts)) < 0:
+            return True
+        if path == encoded:
+            return False
+    return True
 
 
 @dataclass(slots=True)
@@ -100,11 +114,10 @@ class OpenRun:
 class OpenRuns:
     """The runs that a proxy has open, opened as calls name them."""
 
-    def __init__(self, store: RunStore, default_run: str | None, bodies: BodyPolicy = "full") -> None:
-        """Take the store, the run of calls that name none, and what is kept of bodies."""
-        self._bodies: BodyPolicy = bodies
+    def __init__(self, store: RunStore, settings: ProxySettings) -> None:
+        """Take the store, and the settings of the proxy."""
+        self._settings = settings
         self._store = store
-        self._default_run = default_run
         self._open: dict[str, OpenRun] = {}
         self.keys = RunKeys(store.folder)
 
@@ -117,29 +130,50 @@ class OpenRuns:
         """
         run = self._open.get(run_id)
         if run is None:
-            run = self._open[run_id] = OpenRun(self._store.open_run(run_id, attributes), self._bodies)
+            recording = self._store.open_run(run_id, attributes)
+            run = self._open[run_id] = OpenRun(recording, self._settings.bodies)
         return run
 
-    def run_of(self, target: Target, headers: Mapping[str, str]) -> OpenRun | None:
-        """The run that a request belongs to: by its path, else its key, else its header, else the default one.
-
-        None if nothing names a run and there is no default.
+    def run_of(self, target: Target, headers: Mapping[str, str]) -> OpenRun:
+        """The run that a request belongs to: by its key, else its path, else its header, else the default one.
 
         Raises:
-            InputError: the run id cannot name a folder.
+            RefusedError: no run takes it: nothing names one, its key is wrong, it shows none where one is needed, the run id
+                cannot name a folder, or too many runs are open.
             StoreError: the run cannot be written.
-            WrongKeyError: it presents a run key that is not known.
         """
-        run_id = target.run_id
+        keys = set(presented_run_keys(headers, target.query, PREFIX))
+        if keys:
+            return self._opened(self._run_of_keys(keys, target))
+        run_id = target.run_id if target.run_id is not None else headers.get(RUN_HEADER, self._settings.default_run)
+        if self._settings.require_keys:
+            raise RefusedError(*_WRONG_KEY, _NEEDED)
         if run_id is None:
-            key = presented_key(headers)
-            if key is not None and key.startswith(PREFIX):
-                run_id = self.keys.run_of(key)
-                if run_id is None:
-                    raise WrongKeyError("this run key is not known here, or its run has ended")
-        if run_id is None:
-            run_id = headers.get(RUN_HEADER, self._default_run)
-        return None if run_id is None else self.open(run_id)
+            raise RefusedError(404, "no_run", _NO_RUN)
+        if run_id not in self._open:
+            try:
+                check_run_id(run_id)
+            except InputError as error:
+                raise RefusedError(400, "invalid_run", str(error)) from error
+        if self.keys.are_required(run_id):
+            raise RefusedError(*_WRONG_KEY, _NEEDED)
+        return self._opened(run_id)
+
+    def _run_of_keys(self, keys: set[str], target: Target) -> str:
+        """The run that all keys of a request are of, which must be the one that its path names, if it names one."""
+        run_id, *others = {self.keys.run_of(key) for key in keys}
+        if run_id is None or others:
+            raise RefusedError(*_WRONG_KEY, _NOT_KNOWN)
+        if target.run_id not in (None, run_id):
+            raise RefusedError(*_WRONG_KEY, _OF_ANOTHER_RUN)
+        return run_id
+
+    def _opened(self, run_id: str) -> OpenRun:
+        most = self._settings.limits.runs
+        if run_id not in self._open and len(self._open) >= most:
+            told = f"{most} runs are open, which is the limit here: `tachograph serve --limit runs=NUMBER` raises it"
+            raise RefusedError(503, "too_many_runs", told)
+        return self.open(run_id)
 
     def close(self, run_id: str, status: str, error_type: str | None = None) -> Seal | None:
         """Close a run; None if it was not open here or another process has it open, too.

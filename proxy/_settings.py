@@ -8,6 +8,7 @@ from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from ..traces import InputError, Rule, is_telling
+from ._limits import Limits
 
 __all__ = ["BodyPolicy", "HttpProxy", "ProxySettings", "UpstreamAddress", "UpstreamSettings"]
 
@@ -169,6 +170,10 @@ class ProxySettings:
     """Make each call safe against power loss, too, before the agent sees its end."""
     connect_timeout: float = 30.0
     """Seconds to reach `upstream`. There is no other limit of time: a long silence is the model's to keep."""
+    require_keys: bool = False
+    """Take no call without a run key. Must be set where others than this machine's users can connect."""
+    limits: Limits = field(default_factory=Limits)
+    """How much is taken from agents."""
     shutdown_grace: float = 10.0
     """Seconds that calls in flight have to end when the proxy stops."""
 

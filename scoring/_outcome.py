@@ -59,6 +59,10 @@ def judge_outcome(record: RunRecord, axes: Mapping[str, AxisValue]) -> Outcome:
 
 
 def _stopped(record: RunRecord, _axes: Mapping[str, AxisValue]) -> Outcome | None:
+    if record.run.attributes.get("tachograph.run.refused") is True:
+        return Outcome(
+            party="unknown", reason="no_calls", message="calls that the proxy refused: they belong to no run"
+        )
     error = record.run.attributes.get("error.type")
     if record.run.status == "aborted":
         return Outcome(party="cancelled", reason="aborted", message="the run was cancelled")

@@ -57,6 +57,7 @@ def write_scorecard(folder: Path, scorecard: Scorecard) -> None:
     try:
         if path.exists() and path.read_bytes() == data:
             return
+        unfinished.touch(mode=0o600)
         unfinished.write_bytes(data)
         unfinished.replace(path)
     except OSError as error:

@@ -69,6 +69,8 @@ OPENINFERENCE_KIND: Final = "openinference.span.kind"
 RUN_ID: Final = "tachograph.run.id"
 RUN_STATUS: Final = "tachograph.run.status"
 RUN_LIMITS: Final = "tachograph.run.limits"
+RUN_REFUSED: Final = "tachograph.run.refused"
+"""True of a run that holds the calls that no run took."""
 TASK_ID: Final = "tachograph.task.id"
 TASK_HASH: Final = "tachograph.task.hash"
 

@@ -42,6 +42,7 @@ _ERROR_TYPES: Final[Mapping[int, str]] = {
     401: "authentication_error",
     403: "permission_error",
     404: "not_found_error",
+    413: "request_too_large",
 }
 """By status; `api_error` for all others."""
 

@@ -82,6 +82,18 @@ def test_it_tells_its_name_and_nothing_of_this_machine(local: LocalModel) -> Non
     assert str(find_model_file()).encode() not in content
 
 
+def test_it_gets_no_key_of_its_starters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its environment can be read by every program of the user, agents among them."""
+    skip_without_packages()
+    secret = "s3cr3t-" + "0123456789abcdef"
+    monkeypatch.setenv("OPENAI_API_KEY", secret)
+    with LocalModel() as model:
+        assert model._process is not None
+        environment = Path(f"/proc/{model._process.pid}/environ").read_bytes()
+    assert b"PATH=" in environment
+    assert secret.encode() not in environment
+
+
 def test_an_answer_in_one_piece_has_words_and_usage(local: LocalModel) -> None:
     """Without `stream`, one JSON document in OpenAI's form."""
     answer = json.loads(chat(local))

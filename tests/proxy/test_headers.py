@@ -9,12 +9,14 @@ from tachograph.proxy._headers import (
     Head,
     fields_of,
     forwarded,
-    presented_key,
+    presented_run_keys,
     recorded_head,
     recorded_query,
     replaced,
     with_key,
     without_keys,
+    without_protocol_keys,
+    without_query_keys,
 )
 
 HOP_BY_HOP = ["Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Expect"]
@@ -64,23 +66,62 @@ def test_what_is_not_utf_8_does_not_raise() -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "key"),
+    ("headers", "query", "keys"),
     [
-        ({}, None),
-        ({"Authorization": ""}, None),
-        ({"Authorization": "Bearer k"}, "k"),
-        ({"Authorization": "bearer  k "}, "k"),
-        ({"Authorization": "k"}, "k"),
-        ({"Authorization": "Basic dTpw"}, "Basic dTpw"),
-        ({"x-api-key": "k"}, "k"),
-        ({"API-KEY": "k"}, "k"),
-        ({"Authorization": "Bearer a", "x-api-key": "b"}, "a"),
+        ({}, None, []),
+        ({"Authorization": ""}, "", []),
+        ({"Authorization": "Bearer k-1"}, None, ["k-1"]),
+        ({"AUTHORIZATION": "bearer  k-1 "}, None, ["k-1"]),
+        ({"Authorization": "k-1"}, None, ["k-1"]),
+        ({"Authorization": "Bearer other-k-1"}, None, []),
+        ({"x-api-key": "k-1"}, None, ["k-1"]),
+        ({"API-KEY": "k-1"}, None, ["k-1"]),
+        ({"X-Goog-Api-Key": "k-1"}, None, ["k-1"]),
+        ({"X-Other": "k-1"}, "other=k-1", []),
+        ({"Authorization": "Bearer own", "x-api-key": "k-2"}, None, ["k-2"]),
+        ({"Authorization": "Bearer k-1", "x-api-key": "k-2"}, "key=k-3", ["k-1", "k-2", "k-3"]),
+        ({"Sec-WebSocket-Protocol": "realtime, openai-insecure-api-key.k-1"}, None, ["k-1"]),
+        ({"Sec-WebSocket-Protocol": "k-1"}, None, []),
+        ({}, "a=1&key=k-1", ["k-1"]),
+        ({}, "API%5FKEY=k%2D1&x", ["k-1"]),
     ],
 )
-def test_the_key_that_an_agent_presents(headers: dict[str, str], key: str | None) -> None:
-    """From whichever header agents put it in, without the scheme."""
+def test_run_keys_that_an_agent_presents(headers: dict[str, str], query: str | None, keys: list[str]) -> None:
+    """From wherever agents put a key, in any case of letters, without the scheme; others are none of our business."""
     head = tuple((name.encode(), value.encode()) for name, value in headers.items())
-    assert presented_key(fields_of(head)) == key
+    assert list(presented_run_keys(fields_of(head), query, "k-")) == keys
+
+
+def test_a_key_said_twice_in_a_header_is_seen() -> None:
+    """A header that stands twice has two values."""
+    head = ((b"Authorization", b"Bearer own"), (b"authorization", b"Bearer k-1"))
+    assert list(presented_run_keys(fields_of(head), None, "k-")) == ["k-1"]
+
+
+@pytest.mark.parametrize(
+    ("query", "rest"),
+    [
+        (None, None),
+        ("", ""),
+        ("a=1&b", "a=1&b"),
+        ("key=own", "key=own"),
+        ("key=k-1", None),
+        ("a=%2F&Key=k%2D1&b=", "a=%2F&b="),
+        ("other=k-1", "other=k-1"),
+    ],
+)
+def test_run_keys_are_taken_out_of_a_query(query: str | None, rest: str | None) -> None:
+    """And nothing else of it is changed."""
+    assert without_query_keys(query, "k-") == rest
+
+
+def test_run_keys_are_taken_out_of_subprotocols() -> None:
+    """What else is offered stays; a header that offers nothing more goes."""
+    name, key = b"Sec-Websocket-Protocol", b"openai-insecure-api-key.k-1"
+    assert without_protocol_keys([(name, b"realtime, " + key), (b"X", key)], "k-") == [(name, b"realtime"), (b"X", key)]
+    assert without_protocol_keys([(name, key)], "k-") == []
+    own = [(name, b"realtime,openai-insecure-api-key.own")]
+    assert without_protocol_keys(own, "k-") == own
 
 
 def test_a_key_takes_the_place_of_those_presented() -> None:

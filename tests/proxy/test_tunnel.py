@@ -229,6 +229,24 @@ async def test_a_key_among_the_protocols_is_not_recorded(wire: "Wire") -> None:
     assert "realtime, openai-insecure-api-key.[masked]" in recorded
 
 
+async def test_a_run_key_among_the_protocols(wire: "Wire") -> None:
+    """It says which run the call is of, and does not go up; a wrong one is refused. What else is offered goes up."""
+    async with upstream(subprotocols=["realtime"]) as (server, settings):
+        proxy = await wire.serve(**settings)
+        key = proxy.open_run("run-1").key
+        with pytest.raises(InvalidStatus) as refused:
+            await client(proxy.port, subprotocols=["realtime", f"openai-insecure-api-key.{key}x"])
+        assert refused.value.response.status_code == 401
+        assert not server.connections
+        async with client(proxy.port, subprotocols=["realtime", f"openai-insecure-api-key.{key}"]) as agent:
+            assert agent.subprotocol == "realtime"
+            (seen,) = server.connections
+            assert seen.request is not None
+            assert seen.request.headers.get_all("Sec-WebSocket-Protocol") == ["realtime"]
+    await wire.eventually(lambda: wire.calls("run-1"))
+    assert key not in (wire.store / "run-1" / "trace.jsonl").read_text()
+
+
 async def test_a_wrong_run_key_is_refused(wire: "Wire") -> None:
     """As for every call: before the upstream hears of it."""
     async with upstream() as (server, settings):

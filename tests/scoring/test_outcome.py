@@ -1,5 +1,6 @@
 """Why a run ended: whose doing it was, told from the record and from nothing else."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -152,6 +153,14 @@ def test_outcomes(given: RunRecord, axes: list[AxisValue], party: str, reason: s
     assert (outcome.party, outcome.reason) == (party, reason)
     assert outcome.message
     assert outcome.is_graded == (party in ("solved", "agent"))
+
+
+def test_calls_that_no_run_took_are_nobodys() -> None:
+    """They say nothing of a provider, though their status is 401."""
+    given = record(BAD_KEY, check=False)
+    given = replace(given, run=replace(given.run, attributes={"tachograph.run.refused": True}))
+    outcome = judge_outcome(given, {"pass_rate": passed(None, "missing")})
+    assert (outcome.party, outcome.reason) == ("unknown", "no_calls")
 
 
 def test_a_failure_that_the_agent_got_over_is_none() -> None:

@@ -95,7 +95,7 @@ def test_time_grows_with_the_output_and_no_faster(piece: bytes) -> None:
 
     seconds(1000)
     small = min(seconds(250_000) for _ in range(2))
-    assert seconds(1_000_000) < 9 * small + 0.2
+    assert min(seconds(1_000_000) for _ in range(2)) < 9 * small + 0.5
 
 
 @given(

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 __all__ = ["SharedFile"]
@@ -46,6 +47,17 @@ class SharedFile:
         except OSError:
             if written:
                 os.ftruncate(self._descriptor, size)
+            raise
+
+    def append_pieces(self, pieces: Iterable[bytes], size: int) -> None:
+        """Append a record that is too long to be held, like `append`."""
+        try:
+            for piece in pieces:
+                left = memoryview(piece)
+                while left:
+                    left = left[os.write(self._descriptor, left) :]
+        except OSError:
+            os.ftruncate(self._descriptor, size)
             raise
 
     def read(self, start: int, end: int) -> bytes:

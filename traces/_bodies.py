@@ -17,6 +17,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from ._appending import SharedFile
 from ._decoding import BodyDecoder, DecodingError
 from ._kept_body import GrowingBody, UnsearchableError, compress
 from ._redaction import Redactor
+from ._spill import Spill
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -55,6 +57,9 @@ its own, such as a conversation that only begins with the same instructions, a c
 """
 _LONGEST_CHAIN: Final = 32
 """After so many bodies that each lean on the one before, one is kept whole: a damaged frame costs no more than these."""
+_LARGE: Final = 16 * 2**20
+"""Bytes of a request from which on it is kept as an answer is: in small frames of its own, most of them in no memory."""
+_PIECE: Final = 64 * 1024
 _KEPT_BODIES: Final = 4
 """Earlier bodies of one run to compare with: an agent's main conversation, and side conversations beside it."""
 
@@ -128,6 +133,8 @@ class BodyPack:
         """
         if digest in self._written:
             return self._written[digest]
+        if len(body) > _LARGE:
+            return self.put_response(self._grown(body, content_encoding))
         kept, about = self._searched(body, content_encoding)
         run = self._file.path
         base, prefix, suffix = _most_in_common(kept, self._cache.of(run))
@@ -137,6 +144,13 @@ class BodyPack:
         continued = base is not None and _continues(base.body, prefix + suffix)
         self._cache.add(run, _Kept(digest, kept, base.chain + 1 if base else 0), base if continued else None)
         return self._written[digest]
+
+    def _grown(self, body: bytes, content_encoding: str) -> GrowingBody:
+        grown = self.new_response()
+        grown.decode(content_encoding)
+        for start in range(0, len(body), _PIECE):
+            grown.add(body[start : start + _PIECE])
+        return grown
 
     def _searched(self, body: bytes, content_encoding: str) -> tuple[bytes, dict[str, Any]]:
         """What is kept of a body, and what is said of that."""
@@ -154,7 +168,7 @@ class BodyPack:
 
     def new_response(self) -> GrowingBody:
         """An empty body, to be filled and put."""
-        return GrowingBody(self._compressor, self._redactor)
+        return GrowingBody(self._compressor, self._redactor, self._file.path.parent)
 
     def put_response(self, body: GrowingBody) -> str | None:
         """Store a response body; gives what `put_request` gives.
@@ -167,7 +181,7 @@ class BodyPack:
         if digest not in self._written:
             kept = body.kept()
             about = _about(kept.masked, kept.sha256, decoded=kept.decoded) if kept.sha256 else {}
-            self._append(digest, {"bytes": body.length, **about}, kept.stored)
+            self._append(digest, {"bytes": body.length, **about}, kept.stored, kept.spilled)
         return self._written[digest]
 
     def sync(self) -> None:
@@ -179,11 +193,15 @@ class BodyPack:
         self._cache.forget(self._file.path)
         self._file.close()
 
-    def _append(self, digest: str, about: dict[str, Any], stored: bytes) -> None:
-        head = orjson.dumps({"sha256": digest, **about, "stored": len(stored)})
-        record = b"%b\n%b%b" % (head, stored, pack_tail(digest))
-        with self._file as size:
-            self._file.append(record if size else PACK_HEADER + record, size)
+    def _append(self, digest: str, about: dict[str, Any], stored: bytes, spilled: Spill | None = None) -> None:
+        size = len(stored) + (spilled.size if spilled else 0)
+        head = orjson.dumps({"sha256": digest, **about, "stored": size})
+        with self._file as end:
+            start = b"%b\n" % head if end else PACK_HEADER + b"%b\n" % head
+            if spilled is None:
+                self._file.append(b"%b%b%b" % (start, stored, pack_tail(digest)), end)
+            else:
+                self._file.append_pieces(chain((start,), spilled, (stored, pack_tail(digest))), end)
         self._written[digest] = about.get("kept")
 
 

@@ -4,14 +4,16 @@ import hashlib
 import io
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 from ._decoding import BodyDecoder, DecodingError
 from ._delta_text import DeltaText, is_stream, mask_stream
 from ._redaction import Redactor, masked
 from ._scanner import Found
+from ._spill import Spill
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -29,6 +31,10 @@ _LONGEST: Final = 64 * 1024
 _LONGEST_STREAM: Final = 64 * 2**20
 """Bytes of a stream that holds secrets; a longer one is not kept."""
 _NEAR: Final = 256
+_HELD: Final = 2**20
+"""Bytes of frames that are held. What is more goes into a file: ordinary answers have none."""
+_NOT_SPILLED: Final = 2**19
+"""The latest bytes of frames stay in memory: it is not known yet whether they hold a secret that only shows decoded."""
 
 
 class UnsearchableError(ValueError):
@@ -40,7 +46,9 @@ class KeptBody:
     """What is kept of a body."""
 
     stored: bytes = field(repr=False)
-    """zstd frames."""
+    """zstd frames; the last ones, if some are spilled."""
+    spilled: Spill | None = None
+    """The frames before them; None if all are in memory."""
     masked: Mapping[str, int]
     """How many secrets are masked, by kind; empty if what is kept are the true bytes."""
     sha256: str | None
@@ -48,20 +56,23 @@ class KeptBody:
     decoded: bool = False
     """It is kept as it was before its content coding."""
 
+    def pieces(self) -> Iterator[bytes]:
+        """All frames, in pieces that may end anywhere. Raises OSError."""
+        if self.spilled is not None:
+            yield from self.spilled
+        yield self.stored
+
 
 def compress(compressor: zstd.ZstdCompressor, data: bytes | bytearray) -> bytes:
     """One whole frame."""
     return compressor.compress(data, zstd.ZstdCompressor.FLUSH_FRAME)
 
 
-def decompress(frames: bytes, limit: int = -1) -> bytes:
-    """The content of frames. Raises ZstdError or EOFError; ValueError if it has more bytes than `limit`."""
+def decompress(frames: bytes) -> bytes:
+    """The content of frames. Raises ZstdError or EOFError."""
     # Not zstd.decompress: for each frame it copies all that follow.
     with zstd.ZstdFile(io.BytesIO(frames)) as file:
-        content = file.read(limit)
-        if limit >= 0 and file.read(1):
-            raise ValueError(f"a stream of more than {limit} bytes")
-        return content
+        return file.read()
 
 
 class HashedBody:
@@ -94,14 +105,21 @@ class HashedBody:
 class GrowingBody(HashedBody):
     """A body that comes in pieces. What has come is held compressed but for the last pieces, so that a stream is cheap."""
 
-    def __init__(self, compressor: zstd.ZstdCompressor, redactor: Redactor) -> None:
-        """Begin empty. A compressor may serve many bodies: each frame is whole by itself."""
+    def __init__(self, compressor: zstd.ZstdCompressor, redactor: Redactor, folder: Path | None = None) -> None:
+        """Begin empty.
+
+        Args:
+            compressor: may serve many bodies: each frame is whole by itself.
+            redactor: finds the secrets.
+            folder: on whose file system most of a large body lies until it is put; None: it is held in memory.
+        """
         super().__init__()
         self._compressor = compressor
-        self._masked = _MaskedFrames(compressor, redactor)
+        self._folder = folder
+        self._masked = _MaskedFrames(compressor, folder, redactor)
         self._wire: _Frames | None = None
         self._decoder: BodyDecoder | None = None
-        self._fault: str | None = None
+        self._fault: str | OSError | None = None
 
     def decode(self, content_encoding: str) -> None:
         """Take note of the content coding, before the first byte: secrets are looked for behind it."""
@@ -111,7 +129,7 @@ class GrowingBody(HashedBody):
             self._fault = str(error)
         else:
             if not decoder.is_identity:
-                self._decoder, self._wire = decoder, _Frames(self._compressor)
+                self._decoder, self._wire = decoder, _Frames(self._compressor, self._folder)
 
     def add(self, piece: bytes) -> None:
         """Take the next bytes. No fault of what is done with them is raised: the body is then not kept."""
@@ -124,36 +142,56 @@ class GrowingBody(HashedBody):
             else:
                 self._wire.add(piece)
                 self._masked.add(self._decoder.feed(piece))
+                self._wire.may_spill = not self._masked.holds_secret
+        except OSError as error:
+            self._give_up(error)
         except Exception as error:  # noqa: BLE001  neither the call (law 1) nor a secret (law 4) may suffer from it
-            self._fault = str(error) or repr(error)
+            self._give_up(str(error) or repr(error))
+
+    def _give_up(self, fault: str | OSError) -> None:
+        """Let go of what would have been kept."""
+        self._fault = fault
+        self._masked.clear()
+        if self._wire is not None:
+            self._wire.clear()
 
     def kept(self) -> KeptBody:
         """What is to be kept of the bytes so far.
 
         Raises:
+            OSError: nothing, because there was no room for it.
             UnsearchableError: nothing.
         """
         if self._fault is None:
             try:
                 kept = self._masked.kept()
+            except OSError as error:
+                self._give_up(error)
             except Exception as error:  # noqa: BLE001  as above
-                self._fault = str(error) or repr(error)
+                self._give_up(str(error) or repr(error))
+        if isinstance(self._fault, OSError):
+            raise self._fault
         if self._fault is not None:
             raise UnsearchableError(f"it could not be searched for secrets: {self._fault}")
         if self._wire is None:
             return kept
         if kept.masked:
-            return KeptBody(stored=kept.stored, masked=kept.masked, sha256=kept.sha256, decoded=True)
-        return KeptBody(stored=self._wire.stored(), masked={}, sha256=None)
+            return replace(kept, decoded=True)
+        return self._wire.kept()
 
 
 class _Frames:
-    """Bytes, compressed as they come."""
+    """Bytes, compressed as they come; the frames that are too many to be held, spilled."""
 
-    def __init__(self, compressor: zstd.ZstdCompressor) -> None:
+    def __init__(self, compressor: zstd.ZstdCompressor, folder: Path | None) -> None:
         self._compressor = compressor
+        self._folder = folder
         self._latest = bytearray()
         self._frames: list[bytes] = []
+        self._held = 0
+        self._spill: Spill | None = None
+        self.may_spill = True
+        """It holds no secret: such a body is not written before it is masked."""
 
     def add(self, piece: bytes) -> None:
         self._latest += piece
@@ -162,25 +200,52 @@ class _Frames:
             self._latest = bytearray()
 
     def _compress(self, data: bytes | bytearray) -> None:
-        self._frames.append(compress(self._compressor, data))
+        frame = compress(self._compressor, data)
+        self._frames.append(frame)
+        self._held += len(frame)
+        if self._held > _HELD and self._folder is not None and self.may_spill:
+            self._spill_over(self._folder)
 
-    def stored(self, latest: bytes | bytearray | None = None) -> bytes:
-        """All of it, with `latest` in the place of the latest bytes if it is given."""
-        rest = self._latest if latest is None else latest
-        return b"".join((*self._frames, *([compress(self._compressor, rest)] if rest or not self._frames else [])))
+    def _spill_over(self, folder: Path) -> None:
+        first, held = len(self._frames), 0
+        while held < _NOT_SPILLED:
+            first -= 1
+            held += len(self._frames[first])
+        self._spill = self._spill or Spill(folder)
+        self._spill.append(b"".join(self._frames[:first]))
+        del self._frames[:first]
+        self._held = held
+
+    def clear(self) -> None:
+        """Let go of all."""
+        self._latest, self._frames, self._held, self._spill = bytearray(), [], 0, None
+
+    def kept(self) -> KeptBody:
+        """All of it."""
+        return self._kept_with(self._latest)
+
+    def _kept_with(self, rest: bytes | bytearray) -> KeptBody:
+        """All of it, with `rest` in the place of the latest bytes."""
+        last = [compress(self._compressor, rest)] if rest or not self._frames else []
+        return KeptBody(stored=b"".join((*self._frames, *last)), spilled=self._spill, masked={}, sha256=None)
 
 
 class _MaskedFrames(_Frames):
     """The same with secrets masked. Of a stream of events that holds some, all is masked at its end: the events share them."""
 
-    def __init__(self, compressor: zstd.ZstdCompressor, redactor: Redactor) -> None:
-        super().__init__(compressor)
+    def __init__(self, compressor: zstd.ZstdCompressor, folder: Path | None, redactor: Redactor) -> None:
+        super().__init__(compressor, folder)
         self._redactor = redactor
         self._counts: Counter[str] = Counter()
         self._enough = _FRAME
         self._deltas: DeltaText | None = None
         self._is_tainted = False
         """It is a stream of events, and holds a secret."""
+
+    @property
+    def holds_secret(self) -> bool:
+        """A secret was found so far."""
+        return self._is_tainted or bool(self._counts)
 
     def add(self, piece: bytes) -> None:
         self._latest += piece
@@ -199,6 +264,7 @@ class _MaskedFrames(_Frames):
         self._enough = _FRAME
         if self._deltas is not None:
             self._is_tainted = self._is_tainted or bool(found) or self._deltas.holds_secret(data[:cut])
+            self.may_spill = not self._is_tainted
             self._compress(data[:cut])
         else:
             done = masked(data[:cut], [one for one in found if one.start < cut])
@@ -211,23 +277,46 @@ class _MaskedFrames(_Frames):
         if self._deltas is not None or (not self._frames and is_stream(rest)):
             return self._kept_stream(rest)
         last = self._redactor.mask(rest)
-        stored, counts = self.stored(last.data), self._counts + Counter(last.counts)
-        return KeptBody(stored=stored, masked=counts, sha256=_hash_of(stored) if counts else None)
+        kept, counts = self._kept_with(last.data), self._counts + Counter(last.counts)
+        return replace(kept, masked=counts, sha256=_hash_of(kept.pieces())) if counts else kept
 
     def _kept_stream(self, rest: bytes) -> KeptBody:
         deltas = self._deltas or DeltaText(self._redactor)
-        stored = self.stored(rest)
+        kept = self._kept_with(rest)
         if not (self._is_tainted or self._redactor.find(rest) or deltas.would_hold_secret(rest)):
-            return KeptBody(stored=stored, masked={}, sha256=None)
-        done = mask_stream(decompress(stored, _LONGEST_STREAM), self._redactor)
+            return kept
+        done = mask_stream(_whole(kept.pieces(), _LONGEST_STREAM), self._redactor)
         sha256 = hashlib.sha256(done.data).hexdigest() if done.counts else None
         return KeptBody(stored=compress(self._compressor, done.data), masked=done.counts, sha256=sha256)
 
 
-def _hash_of(frames: bytes) -> str:
+def _contents(frames: Iterable[bytes]) -> Iterator[bytes]:
+    """The content of frames that come in pieces, in pieces."""
+    decompressor = zstd.ZstdDecompressor()
+    for piece in frames:
+        rest = piece
+        while rest:
+            if decompressor.eof:
+                decompressor = zstd.ZstdDecompressor()
+            yield decompressor.decompress(rest)
+            rest = decompressor.unused_data
+
+
+def _whole(frames: Iterable[bytes], limit: int) -> bytes:
+    content = bytearray()
+    for piece in _contents(frames):
+        content += piece
+        if len(content) > limit:
+            raise ValueError(f"a stream of more than {limit} bytes that holds secrets")
+    return bytes(content)
+
+
+def _hash_of(frames: Iterable[bytes]) -> str:
     # Only here: of nearly all bodies the true bytes are kept.
-    with zstd.ZstdFile(io.BytesIO(frames)) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    sha256 = hashlib.sha256()
+    for piece in _contents(frames):
+        sha256.update(piece)
+    return sha256.hexdigest()
 
 
 def _cut(data: bytes, found: Sequence[Found]) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from ...traces import DecodingError
 from ._answer import Answer
 from ._members import parsed_object
 from ._sse import EventSplitter
@@ -11,6 +12,10 @@ __all__ = ["Collector", "StreamReader", "WholeReader"]
 
 _LONGEST_BEGUN: Final = 64
 """Bytes of an event that is looked at although its last line has not ended, such as `data: [DONE]`."""
+
+
+_LONGEST_READ: Final = 64 * 2**20
+"""Bytes of one event, or of an answer that is one object. A longer one is not read: it would be held several times over."""
 
 
 class Collector(Protocol):
@@ -53,7 +58,7 @@ class StreamReader:
         return self._collector.has_content
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Take the next bytes. Raises DecodingError: an event is too long to be read."""
         collector = self._collector
         if collector.ended:
             return
@@ -61,6 +66,8 @@ class StreamReader:
             collector.take_event(event)
             if collector.ended:
                 return
+        if self._events.size > _LONGEST_READ:
+            raise DecodingError(f"an event of more than {_LONGEST_READ} bytes is not read")
         # An agent may act on the line before the blank one that ends the event.
         if begun := self._events.begun(_LONGEST_BEGUN):
             collector.take_begun(begun)
@@ -84,8 +91,10 @@ class WholeReader:
         self._collector = new_collector()
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Take the next bytes. Raises DecodingError: they are too many to be read."""
         self._body += data
+        if len(self._body) > _LONGEST_READ:
+            raise DecodingError(f"an answer of more than {_LONGEST_READ} bytes is not read")
 
     def finish(self) -> Answer:
         """What the object said; nothing if it is none."""

@@ -41,6 +41,11 @@ class EventSplitter:
             del buffer[:start]
         return events
 
+    @property
+    def size(self) -> int:
+        """Bytes of the event that has begun."""
+        return len(self._buffer)
+
     def begun(self, longest: int) -> bytes:
         """The event that has begun and is not complete; empty if it is longer than this and in the middle of a line."""
         buffer = self._buffer

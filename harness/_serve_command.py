@@ -6,6 +6,7 @@ import contextlib
 import functools
 import multiprocessing
 import multiprocessing.connection
+import resource
 import signal
 import socket
 import sys
@@ -30,12 +31,20 @@ def key(options: argparse.Namespace) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM."""
+    _allow_many_connections()
     with chosen_upstream(options) as (address, _):
         run_id = options.run or new_run_id("serve")
         settings = settings_from(options, address, host=options.host, port=options.port, default_run=run_id)
         if options.workers == 1:
             return run_program(functools.partial(_serve_alone, settings))
         return _serve_with_workers(settings, options.workers)
+
+
+def _allow_many_connections() -> None:
+    """Take as many file descriptors as may be had: a stream needs two, and the usual limit is 1024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve_alone(settings: ProxySettings) -> int:

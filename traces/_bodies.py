@@ -115,6 +115,7 @@ class BodyPack:
     def __init__(self, folder: Path, cache: BodyCache, redactor: Redactor) -> None:
         """Open or make the pack in the folder `bodies/` of a run. Raises OSError."""
         folder.mkdir(mode=0o700, exist_ok=True)
+        self._folder = folder
         self._file = SharedFile(folder / PACK_NAME)
         self._cache = cache
         self._redactor = redactor
@@ -168,7 +169,7 @@ class BodyPack:
 
     def new_response(self) -> GrowingBody:
         """An empty body, to be filled and put."""
-        return GrowingBody(self._compressor, self._redactor, self._file.path.parent)
+        return GrowingBody(self._compressor, self._redactor, self._folder)
 
     def put_response(self, body: GrowingBody) -> str | None:
         """Store a response body; gives what `put_request` gives.
@@ -197,11 +198,11 @@ class BodyPack:
         size = len(stored) + (spilled.size if spilled else 0)
         head = orjson.dumps({"sha256": digest, **about, "stored": size})
         with self._file as end:
-            start = b"%b\n" % head if end else PACK_HEADER + b"%b\n" % head
+            start = head if end else PACK_HEADER + head
             if spilled is None:
-                self._file.append(b"%b%b%b" % (start, stored, pack_tail(digest)), end)
+                self._file.append(b"%b\n%b%b" % (start, stored, pack_tail(digest)), end)
             else:
-                self._file.append_pieces(chain((start,), spilled, (stored, pack_tail(digest))), end)
+                self._file.append_pieces(chain((start, b"\n"), spilled, (stored, pack_tail(digest))), end)
         self._written[digest] = about.get("kept")
 
 

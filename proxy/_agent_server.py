@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import resource
 import socket
 from typing import Final
 
@@ -54,6 +55,8 @@ class AgentServer:
         self._server: asyncio.Server | None = None
         self._none_open = asyncio.Event()
         self._none_open.set()
+        self._descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._has_warned = False
         self.connections: set[AgentConnection] = set()
         """Those that are open."""
 
@@ -91,6 +94,15 @@ class AgentServer:
     def _opened(self, connection: AgentConnection) -> None:
         self.connections.add(connection)
         self._none_open.clear()
+        # A stream takes two. Where none is left, libuv closes a connection without a word, so it is said before.
+        if 2 * len(self.connections) > self._descriptors > 0 and not self._has_warned:
+            self._has_warned = True
+            _logger.warning(
+                "%d agents are connected and this process may have %d file descriptors: when they run out, connections are "
+                "closed and calls refused; raise the limit (ulimit -n) or use more --workers",
+                len(self.connections),
+                self._descriptors,
+            )
 
     def _closed(self, connection: AgentConnection) -> None:
         self.connections.discard(connection)

@@ -1,6 +1,7 @@
 """Faults of the machine under a `tachograph serve`: its clock, its disk, its file descriptors, its memory."""
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -271,6 +273,51 @@ def test_a_disk_that_is_full_for_bodies_only(serve: Any, tmp_path: Path) -> None
         assert {call.bodies_lost for call in lost} == {"No space left on device"}
         assert all(call.request.body_hash and (call.request.bytes or 0) > 80_000 for call in calls)
         assert verify(folder).state == "sealed", verify(folder).problems
+
+
+_SHUT_DOWN = 0x8004587D
+"""EXT4_IOC_SHUTDOWN: from here on every write to the file system fails with EIO."""
+
+
+@contextlib.contextmanager
+def mounted_image(image: Path, folder: Path) -> Iterator[None]:
+    done = subprocess.run(["mount", "-o", "loop", image, folder], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"an image of a disk cannot be mounted here: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@needs_mounts
+def test_a_disk_that_fails_while_calls_go_on(serve: Any, tmp_path: Path) -> None:
+    """On a disk that takes no write any more, calls go on; the proxy says what is lost, and what was safe stays."""
+    make = shutil.which("mkfs.ext4")
+    if make is None:
+        pytest.skip("no mkfs.ext4 here to make a file system that can be made to fail")
+    image, disk = tmp_path / "image", tmp_path / "disk"
+    disk.mkdir()
+    with image.open("wb") as file:
+        file.truncate(16 * 2**20)
+    subprocess.run([make, "-q", "-F", image], check=True)
+    with mounted_image(image, disk):
+        served = serve("--store", str(disk / "runs"))
+        for number in range(3):
+            served.ask({**QUESTION, "seed": number})
+        descriptor = os.open(disk, os.O_RDONLY)
+        fcntl.ioctl(descriptor, _SHUT_DOWN, struct.pack("I", 0))
+        os.close(descriptor)
+        for number in range(3, 6):
+            assert served.ask({**QUESTION, "seed": number})["choices"]
+        said = served.stop()
+        assert served.process.returncode == 3, said
+        assert "Input/output error" in said
+        assert "are lost" in said
+        assert "Traceback" not in said
+    with mounted_image(image, disk):
+        calls = read_run(disk / "runs" / "r").calls
+    assert [call.outcome for call in calls] == ["completed"] * 3
 
 
 def children(pid: int) -> list[int]:

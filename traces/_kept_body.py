@@ -140,9 +140,12 @@ class GrowingBody(HashedBody):
             if self._decoder is None or self._wire is None:
                 self._masked.add(piece)
             else:
-                self._wire.add(piece)
                 self._masked.add(self._decoder.feed(piece))
                 self._wire.may_spill = not self._masked.holds_secret
+                if self._masked.has_masks:
+                    self._wire.clear()  # the decoded bytes will be kept in its place
+                else:
+                    self._wire.add(piece)
         except OSError as error:
             self._give_up(error)
         except Exception as error:  # noqa: BLE001  neither the call (law 1) nor a secret (law 4) may suffer from it
@@ -245,7 +248,12 @@ class _MaskedFrames(_Frames):
     @property
     def holds_secret(self) -> bool:
         """A secret was found so far."""
-        return self._is_tainted or bool(self._counts)
+        return self._is_tainted or self.has_masks
+
+    @property
+    def has_masks(self) -> bool:
+        """What is kept is not the true bytes any more."""
+        return bool(self._counts)
 
     def add(self, piece: bytes) -> None:
         self._latest += piece

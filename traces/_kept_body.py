@@ -1,19 +1,18 @@
 """What is kept of a body that comes in pieces: secrets masked, also those that the pieces cut, in zstd frames."""
 
 import hashlib
-import io
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from ._decoding import BodyDecoder, DecodingError
 from ._delta_text import DeltaText, is_stream, mask_stream
+from ._frames import Frames, KeptBody, compress, contents, decompress
 from ._redaction import Redactor, masked
 from ._scanner import Found
-from ._spill import Spill
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -30,49 +29,12 @@ _LONGEST: Final = 64 * 1024
 """Bytes of one secret. What is longer is masked in parts."""
 _LONGEST_STREAM: Final = 64 * 2**20
 """Bytes of a stream that holds secrets; a longer one is not kept."""
+_TOO_LONG: Final = f"a stream of more than {_LONGEST_STREAM} bytes that holds secrets"
 _NEAR: Final = 256
-_HELD: Final = 2**20
-"""Bytes of frames that are held. What is more goes into a file: ordinary answers have none."""
-_NOT_SPILLED: Final = 2**19
-"""The latest bytes of frames stay in memory: it is not known yet whether they hold a secret that only shows decoded."""
 
 
 class UnsearchableError(ValueError):
     """A body cannot be kept, because it cannot be searched for secrets."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptBody:
-    """What is kept of a body."""
-
-    stored: bytes = field(repr=False)
-    """zstd frames; the last ones, if some are spilled."""
-    spilled: Spill | None = None
-    """The frames before them; None if all are in memory."""
-    masked: Mapping[str, int]
-    """How many secrets are masked, by kind; empty if what is kept are the true bytes."""
-    sha256: str | None
-    """Hex sha256 of what is kept, if that is not the true bytes."""
-    decoded: bool = False
-    """It is kept as it was before its content coding."""
-
-    def pieces(self) -> Iterator[bytes]:
-        """All frames, in pieces that may end anywhere. Raises OSError."""
-        if self.spilled is not None:
-            yield from self.spilled
-        yield self.stored
-
-
-def compress(compressor: zstd.ZstdCompressor, data: bytes | bytearray) -> bytes:
-    """One whole frame."""
-    return compressor.compress(data, zstd.ZstdCompressor.FLUSH_FRAME)
-
-
-def decompress(frames: bytes) -> bytes:
-    """The content of frames. Raises ZstdError or EOFError."""
-    # Not zstd.decompress: for each frame it copies all that follow.
-    with zstd.ZstdFile(io.BytesIO(frames)) as file:
-        return file.read()
 
 
 class HashedBody:
@@ -117,7 +79,7 @@ class GrowingBody(HashedBody):
         self._compressor = compressor
         self._folder = folder
         self._masked = _MaskedFrames(compressor, folder, redactor)
-        self._wire: _Frames | None = None
+        self._wire: Frames | None = None
         self._decoder: BodyDecoder | None = None
         self._fault: str | OSError | None = None
 
@@ -129,7 +91,7 @@ class GrowingBody(HashedBody):
             self._fault = str(error)
         else:
             if not decoder.is_identity:
-                self._decoder, self._wire = decoder, _Frames(self._compressor, self._folder)
+                self._decoder, self._wire = decoder, Frames(self._compressor, self._folder)
 
     def add(self, piece: bytes) -> None:
         """Take the next bytes. No fault of what is done with them is raised: the body is then not kept."""
@@ -183,57 +145,7 @@ class GrowingBody(HashedBody):
         return self._wire.kept()
 
 
-class _Frames:
-    """Bytes, compressed as they come; the frames that are too many to be held, spilled."""
-
-    def __init__(self, compressor: zstd.ZstdCompressor, folder: Path | None) -> None:
-        self._compressor = compressor
-        self._folder = folder
-        self._latest = bytearray()
-        self._frames: list[bytes] = []
-        self._held = 0
-        self._spill: Spill | None = None
-        self.may_spill = True
-        """It holds no secret: such a body is not written before it is masked."""
-
-    def add(self, piece: bytes) -> None:
-        self._latest += piece
-        if len(self._latest) >= _FRAME:
-            self._compress(self._latest)
-            self._latest = bytearray()
-
-    def _compress(self, data: bytes | bytearray) -> None:
-        frame = compress(self._compressor, data)
-        self._frames.append(frame)
-        self._held += len(frame)
-        if self._held > _HELD and self._folder is not None and self.may_spill:
-            self._spill_over(self._folder)
-
-    def _spill_over(self, folder: Path) -> None:
-        first, held = len(self._frames), 0
-        while held < _NOT_SPILLED:
-            first -= 1
-            held += len(self._frames[first])
-        self._spill = self._spill or Spill(folder)
-        self._spill.append(b"".join(self._frames[:first]))
-        del self._frames[:first]
-        self._held = held
-
-    def clear(self) -> None:
-        """Let go of all."""
-        self._latest, self._frames, self._held, self._spill = bytearray(), [], 0, None
-
-    def kept(self) -> KeptBody:
-        """All of it."""
-        return self._kept_with(self._latest)
-
-    def _kept_with(self, rest: bytes | bytearray) -> KeptBody:
-        """All of it, with `rest` in the place of the latest bytes."""
-        last = [compress(self._compressor, rest)] if rest or not self._frames else []
-        return KeptBody(stored=b"".join((*self._frames, *last)), spilled=self._spill, masked={}, sha256=None)
-
-
-class _MaskedFrames(_Frames):
+class _MaskedFrames(Frames):
     """The same with secrets masked. Of a stream of events that holds some, all is masked at its end: the events share them."""
 
     def __init__(self, compressor: zstd.ZstdCompressor, folder: Path | None, redactor: Redactor) -> None:
@@ -244,6 +156,7 @@ class _MaskedFrames(_Frames):
         self._deltas: DeltaText | None = None
         self._is_tainted = False
         """It is a stream of events, and holds a secret."""
+        self._stream_bytes = 0
 
     @property
     def holds_secret(self) -> bool:
@@ -272,12 +185,15 @@ class _MaskedFrames(_Frames):
         self._enough = _FRAME
         if self._deltas is not None:
             self._is_tainted = self._is_tainted or bool(found) or self._deltas.holds_secret(data[:cut])
+            self._stream_bytes += cut
+            if self._is_tainted and self._stream_bytes > _LONGEST_STREAM:
+                raise ValueError(_TOO_LONG)
             self.may_spill = not self._is_tainted
-            self._compress(data[:cut])
+            self.compress(data[:cut])
         else:
             done = masked(data[:cut], [one for one in found if one.start < cut])
             self._counts.update(done.counts)
-            self._compress(done.data)
+            self.compress(done.data)
         self._latest = bytearray(data[cut:])
 
     def kept(self) -> KeptBody:
@@ -285,44 +201,32 @@ class _MaskedFrames(_Frames):
         if self._deltas is not None or (not self._frames and is_stream(rest)):
             return self._kept_stream(rest)
         last = self._redactor.mask(rest)
-        kept, counts = self._kept_with(last.data), self._counts + Counter(last.counts)
+        kept, counts = self.kept_with(last.data), self._counts + Counter(last.counts)
         return replace(kept, masked=counts, sha256=_hash_of(kept.pieces())) if counts else kept
 
     def _kept_stream(self, rest: bytes) -> KeptBody:
         deltas = self._deltas or DeltaText(self._redactor)
-        kept = self._kept_with(rest)
+        kept = self.kept_with(rest)
         if not (self._is_tainted or self._redactor.find(rest) or deltas.would_hold_secret(rest)):
             return kept
-        done = mask_stream(_whole(kept.pieces(), _LONGEST_STREAM), self._redactor)
+        done = mask_stream(_whole_stream(kept.pieces()), self._redactor)
         sha256 = hashlib.sha256(done.data).hexdigest() if done.counts else None
         return KeptBody(stored=compress(self._compressor, done.data), masked=done.counts, sha256=sha256)
 
 
-def _contents(frames: Iterable[bytes]) -> Iterator[bytes]:
-    """The content of frames that come in pieces, in pieces."""
-    decompressor = zstd.ZstdDecompressor()
-    for piece in frames:
-        rest = piece
-        while rest:
-            if decompressor.eof:
-                decompressor = zstd.ZstdDecompressor()
-            yield decompressor.decompress(rest)
-            rest = decompressor.unused_data
-
-
-def _whole(frames: Iterable[bytes], limit: int) -> bytes:
+def _whole_stream(frames: Iterable[bytes]) -> bytes:
     content = bytearray()
-    for piece in _contents(frames):
+    for piece in contents(frames):
         content += piece
-        if len(content) > limit:
-            raise ValueError(f"a stream of more than {limit} bytes that holds secrets")
+        if len(content) > _LONGEST_STREAM:
+            raise ValueError(_TOO_LONG)
     return bytes(content)
 
 
 def _hash_of(frames: Iterable[bytes]) -> str:
     # Only here: of nearly all bodies the true bytes are kept.
     sha256 = hashlib.sha256()
-    for piece in _contents(frames):
+    for piece in contents(frames):
         sha256.update(piece)
     return sha256.hexdigest()
 

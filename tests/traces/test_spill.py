@@ -189,3 +189,16 @@ def test_nothing_is_left_of_a_spilled_body_after_a_kill(tmp_path: Path) -> None:
     assert ended.returncode == -signal.SIGKILL
     assert [path.name for path in (tmp_path / "bodies").iterdir()] == ["bodies.pack"]
     assert (tmp_path / "bodies" / "bodies.pack").stat().st_size == 0
+
+
+def test_a_long_stream_with_a_secret_is_let_go_of(tmp_path: Path) -> None:
+    """A stream that is masked at its end has to be held until then: there is a limit to that, and it is told."""
+    pack = pack_in(tmp_path)
+    body = grow(pack.new_response(), b'data: {"content":"' + SECRET + b'"}\n\n')
+    event = b'data: {"content":"%b"}\n\n' % noise(30_000).hex().encode()
+    for _ in range(66 * MIB // len(event)):
+        body.add(event)
+    assert not body._masked._frames
+    assert not spilled_files(tmp_path)
+    with pytest.raises(UnsearchableError, match="holds secrets"):
+        pack.put_response(body)

@@ -155,6 +155,9 @@ def _work(settings: ProxySettings, listener: socket.socket, report: multiprocess
 async def _serve_shared(
     settings: ProxySettings, listener: socket.socket, report: multiprocessing.connection.Connection
 ) -> None:
+    # Before a run is opened: whoever opens one closes it.
+    terminated = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminated.set)
     proxy = Proxy(settings, listener)
     mask_logs(proxy.redactor)
     try:
@@ -164,7 +167,5 @@ async def _serve_shared(
         return
     report.send(None)
     report.close()
-    terminated = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminated.set)
     await terminated.wait()
     _say_seals(await proxy.stop())

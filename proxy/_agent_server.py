@@ -19,8 +19,6 @@ INTERRUPTED: Final = "the proxy stops"
 """What a task is cancelled with when the proxy stops; cancelled otherwise, its agent has hung up."""
 _BACKLOG: Final = 4096
 """Connections that may wait to be accepted; the kernel's own limit cuts it. asyncio's default of 100 drops bursts."""
-_OTHER_FILES: Final = 16
-"""Open files of a process that are no connections."""
 _CLOSING_GRACE: Final = 1.0
 """Seconds that connections have to close, no call being in flight."""
 
@@ -60,9 +58,8 @@ class AgentServer:
         self._server: asyncio.Server | None = None
         self._none_open = asyncio.Event()
         self._none_open.set()
-        self._is_full = False
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._most = (soft - _OTHER_FILES) // 2 if soft != resource.RLIM_INFINITY else None
+        self._descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._has_warned = False
         self.connections: set[AgentConnection] = set()
         """Those that are open."""
 
@@ -102,11 +99,14 @@ class AgentServer:
     def _opened(self, connection: AgentConnection) -> None:
         self.connections.add(connection)
         self._none_open.clear()
-        if len(self.connections) == self._most and not self._is_full:
-            self._is_full = True
+        # A stream takes two. Where none is left, libuv closes a connection without a word, so it is said before.
+        if 2 * len(self.connections) > self._descriptors > 0 and not self._has_warned:
+            self._has_warned = True
             _logger.warning(
-                "%d connections are open, about as many as this system allows (ulimit -n): more may be turned away",
-                self._most,
+                "%d agents are connected and this process may have %d file descriptors: when they run out, connections are "
+                "closed and calls refused; raise the limit (ulimit -n) or use more --workers",
+                len(self.connections),
+                self._descriptors,
             )
 
     def _closed(self, connection: AgentConnection) -> None:

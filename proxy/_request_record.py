@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from typing import Final
 
 from ..traces import CallRequest, DecodingError, decoded
 from ._headers import Head, recorded_head, recorded_query
@@ -10,11 +11,16 @@ from .apis import Api, Question
 
 __all__ = ["read_question", "recorded_request"]
 
+_LONGEST_READ: Final = 64 * 2**20
+"""Bytes of a request. Parsed it takes as much memory again: a longer one is only passed on, kept, and hashed as it is."""
+
 
 def read_question(api: Api | None, headers: Mapping[str, str], body: bytes | None) -> Question:
     """What a request asks for, by its body; nothing is known of a request to an API that is not read."""
     if api is None:
         return Question()
+    if body is not None and len(body) > _LONGEST_READ:
+        return Question(unread=f"a request of more than {_LONGEST_READ} bytes is not read")
     try:
         plain = decoded(body or b"", headers.get("content-encoding", ""))
     except DecodingError as error:

@@ -13,10 +13,10 @@ __all__ = ["UpstreamConnection", "UpstreamCutError", "UpstreamUnreachableError"]
 
 _READ_AHEAD: Final = 64 * 1024
 """Bytes read ahead of an agent that reads slowly, before the upstream is made to wait."""
+_LONGEST_FRAMING: Final = 2**20
+"""Bytes of a head, of a chunk's size line or of trailers: what has come since the last byte of a body."""
 _SENT_AT_ONCE: Final = 256 * 1024
 """Bytes of a body that are copied behind the head, to go in one write."""
-_LONGEST_FRAMING: Final = 1024 * 1024
-"""Bytes without one of a body: of a head, of trailers, of a chunk's length. What is longer has no end."""
 _FIRST_FINAL_STATUS: Final = 200
 _NO_BODY_STATUSES: Final = frozenset({204, 304})
 _TOLERANCES: Final = {"lenient_optional_cr_before_lf": True, "lenient_spaces_after_chunk_size": True}
@@ -37,7 +37,7 @@ class UpstreamConnection(asyncio.Protocol):
     __slots__ = (
         "_buffered",
         "_failure",
-        "_framing",
+        "_framing_bytes",
         "_has_head",
         "_in_exchange",
         "_keep_alive",
@@ -84,7 +84,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._lines: list[tuple[bytes, bytes]] = []
         self._pieces: list[bytes] = []
         self._buffered = 0
-        self._framing = 0
+        self._framing_bytes = 0
         self._has_head = False
         self._until_close = False
         self._failure: str | None = None
@@ -125,16 +125,15 @@ class UpstreamConnection(asyncio.Protocol):
         if not self._in_exchange:
             self.transport.abort()  # nobody asked
             return
-        self._framing += len(data)
+        self._framing_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._take_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self._refuse(str(error))
-        else:
-            if self._framing > _LONGEST_FRAMING:
-                self._refuse("a head, or what stands between the pieces of a body, has no end")
+        if self._framing_bytes > _LONGEST_FRAMING:
+            self._refuse(f"{_LONGEST_FRAMING} bytes and no end of a head, a chunk's size or trailers")
         if self._buffered > _READ_AHEAD and not self._reading_paused:
             self._reading_paused = True
             self.transport.pause_reading()
@@ -179,10 +178,10 @@ class UpstreamConnection(asyncio.Protocol):
             self._until_close = not framing
 
     def on_body(self, piece: bytes) -> None:
-        self._framing = 0
         if not self.is_complete:
             self._pieces.append(piece)
             self._buffered += len(piece)
+            self._framing_bytes = 0
 
     def on_message_complete(self) -> None:
         if self._has_head and not self.is_complete:

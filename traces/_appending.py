@@ -40,20 +40,24 @@ class SharedFile:
 
     def append(self, record: bytes, size: int) -> None:
         """Append within a `with` block, which gave `size`. On OSError the file is as it was before."""
-        self.append_pieces((record,), size)
+        written = 0
+        try:
+            while written < len(record):
+                written += os.write(self._descriptor, record[written:] if written else record)
+        except OSError:
+            if written:
+                os.ftruncate(self._descriptor, size)
+            raise
 
     def append_pieces(self, pieces: Iterable[bytes], size: int) -> None:
-        """The same of a record that comes in pieces."""
-        any_written = False
+        """Append a record that is too long to be held, like `append`."""
         try:
             for piece in pieces:
-                written = 0
-                while written < len(piece):
-                    written += os.write(self._descriptor, piece[written:] if written else piece)
-                    any_written = True
+                left = memoryview(piece)
+                while left:
+                    left = left[os.write(self._descriptor, left) :]
         except OSError:
-            if any_written:
-                os.ftruncate(self._descriptor, size)
+            os.ftruncate(self._descriptor, size)
             raise
 
     def read(self, start: int, end: int) -> bytes:

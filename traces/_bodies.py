@@ -13,11 +13,11 @@ newline. The first line says the version. A record that a killed writer left tor
 """
 
 import hashlib
-import itertools
 import sys
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,6 +59,9 @@ _LONGEST_CHAIN: Final = 32
 """After so many bodies that each lean on the one before, one is kept whole: a damaged frame costs no more than these."""
 _REMEMBERED: Final = 4096
 """Bodies that are known to be there, and are not stored again. One that comes again later is: readers take the first."""
+_LARGE: Final = 16 * 2**20
+"""Bytes of a request from which on it is kept as an answer is: in small frames of its own, most of them in no memory."""
+_PIECE: Final = 64 * 1024
 _KEPT_BODIES: Final = 4
 """Earlier bodies of one run to compare with: an agent's main conversation, and side conversations beside it."""
 
@@ -133,6 +136,8 @@ class BodyPack:
         """
         if digest in self._written:
             return self._written[digest]
+        if len(body) > _LARGE:
+            return self.put_response(self._grown(body, content_encoding))
         kept, about = self._searched(body, content_encoding)
         run = self._file.path
         base, prefix, suffix = _most_in_common(kept, self._cache.of(run))
@@ -142,6 +147,13 @@ class BodyPack:
         continued = base is not None and _continues(base.body, prefix + suffix)
         self._cache.add(run, _Kept(digest, kept, base.chain + 1 if base else 0), base if continued else None)
         return self._written[digest]
+
+    def _grown(self, body: bytes, content_encoding: str) -> GrowingBody:
+        grown = self.new_response()
+        grown.decode(content_encoding)
+        for start in range(0, len(body), _PIECE):
+            grown.add(body[start : start + _PIECE])
+        return grown
 
     def _searched(self, body: bytes, content_encoding: str) -> tuple[bytes, dict[str, Any]]:
         """What is kept of a body, and what is said of that."""
@@ -185,16 +197,14 @@ class BodyPack:
         self._file.close()
 
     def _append(self, digest: str, about: dict[str, Any], stored: bytes, spilled: Spill | None = None) -> None:
-        """Append a record of frames: those that were spilled, and behind them those that were held."""
-        length = len(stored) + (spilled.length if spilled else 0)
-        head = orjson.dumps({"sha256": digest, **about, "stored": length}) + b"\n"
-        last = b"%b%b" % (stored, pack_tail(digest))
-        with self._file as size:
-            start = head if size else PACK_HEADER + head
+        size = len(stored) + (spilled.size if spilled else 0)
+        head = orjson.dumps({"sha256": digest, **about, "stored": size})
+        with self._file as end:
+            start = head if end else PACK_HEADER + head
             if spilled is None:
-                self._file.append(start + last, size)
+                self._file.append(b"%b\n%b%b" % (start, stored, pack_tail(digest)), end)
             else:
-                self._file.append_pieces(itertools.chain((start,), spilled.pieces(), (last,)), size)
+                self._file.append_pieces(chain((start, b"\n"), spilled, (stored, pack_tail(digest))), end)
         self._written[digest] = about.get("kept")
         if len(self._written) > _REMEMBERED:
             self._written.popitem(last=False)

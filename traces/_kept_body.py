@@ -1,19 +1,18 @@
 """What is kept of a body that comes in pieces: secrets masked, also those that the pieces cut, in zstd frames."""
 
 import hashlib
-import io
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from ._decoding import BodyDecoder, DecodingError
 from ._delta_text import DeltaText, is_stream, mask_stream
+from ._frames import Frames, KeptBody, compress, contents, decompress
 from ._redaction import Redactor, masked
 from ._scanner import Found
-from ._spill import Spill
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -30,44 +29,12 @@ _LONGEST: Final = 64 * 1024
 """Bytes of one secret. What is longer is masked in parts."""
 _LONGEST_STREAM: Final = 64 * 2**20
 """Bytes of a stream that holds secrets; a longer one is not kept."""
+_TOO_LONG: Final = f"a stream of more than {_LONGEST_STREAM} bytes that holds secrets"
 _NEAR: Final = 256
-_MOST_HELD: Final = 8 * 2**20
-"""Bytes of frames that are held; more of them go to a file."""
 
 
 class UnsearchableError(ValueError):
     """A body cannot be kept, because it cannot be searched for secrets."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptBody:
-    """What is kept of a body."""
-
-    stored: bytes = field(repr=False)
-    """zstd frames, the last ones of a long body."""
-    spilled: Spill | None = None
-    """The frames before them; None if there are none."""
-    masked: Mapping[str, int]
-    """How many secrets are masked, by kind; empty if what is kept are the true bytes."""
-    sha256: str | None
-    """Hex sha256 of what is kept, if that is not the true bytes."""
-    decoded: bool = False
-    """It is kept as it was before its content coding."""
-
-
-def compress(compressor: zstd.ZstdCompressor, data: bytes | bytearray) -> bytes:
-    """One whole frame."""
-    return compressor.compress(data, zstd.ZstdCompressor.FLUSH_FRAME)
-
-
-def decompress(frames: bytes, limit: int = -1) -> bytes:
-    """The content of frames. Raises ZstdError or EOFError; ValueError if it has more bytes than `limit`."""
-    # Not zstd.decompress: for each frame it copies all that follow.
-    with zstd.ZstdFile(io.BytesIO(frames)) as file:
-        content = file.read(limit)
-        if limit >= 0 and file.read(1):
-            raise ValueError(f"a stream of more than {limit} bytes")
-        return content
 
 
 class HashedBody:
@@ -100,31 +67,31 @@ class HashedBody:
 class GrowingBody(HashedBody):
     """A body that comes in pieces. What has come is held compressed but for the last pieces, so that a stream is cheap."""
 
-    def __init__(self, compressor: zstd.ZstdCompressor, redactor: Redactor, folder: Path) -> None:
+    def __init__(self, compressor: zstd.ZstdCompressor, redactor: Redactor, folder: Path | None = None) -> None:
         """Begin empty.
 
         Args:
-            compressor: it may serve many bodies: each frame is whole by itself.
-            redactor: knows what is secret.
-            folder: where to put what is too long to be held.
+            compressor: may serve many bodies: each frame is whole by itself.
+            redactor: finds the secrets.
+            folder: on whose file system most of a large body lies until it is put; None: it is held in memory.
         """
         super().__init__()
         self._compressor = compressor
         self._folder = folder
         self._masked = _MaskedFrames(compressor, folder, redactor)
-        self._wire: _Frames | None = None
+        self._wire: Frames | None = None
         self._decoder: BodyDecoder | None = None
-        self._fault: str | None = None
+        self._fault: str | OSError | None = None
 
     def decode(self, content_encoding: str) -> None:
         """Take note of the content coding, before the first byte: secrets are looked for behind it."""
         try:
             decoder = BodyDecoder(content_encoding)
         except DecodingError as error:
-            self._fault = _why_not_kept(error)
+            self._fault = str(error)
         else:
             if not decoder.is_identity:
-                self._decoder, self._wire = decoder, _Frames(self._compressor, self._folder)
+                self._decoder, self._wire = decoder, Frames(self._compressor, self._folder)
 
     def add(self, piece: bytes) -> None:
         """Take the next bytes. No fault of what is done with them is raised: the body is then not kept."""
@@ -135,77 +102,53 @@ class GrowingBody(HashedBody):
             if self._decoder is None or self._wire is None:
                 self._masked.add(piece)
             else:
-                self._wire.add(piece)
                 self._masked.add(self._decoder.feed(piece))
+                self._wire.may_spill = not self._masked.holds_secret
+                if self._masked.has_masks:
+                    self._wire.clear()  # the decoded bytes will be kept in its place
+                else:
+                    self._wire.add(piece)
+        except OSError as error:
+            self._give_up(error)
         except Exception as error:  # noqa: BLE001  neither the call (law 1) nor a secret (law 4) may suffer from it
-            self._fault = _why_not_kept(error)
+            self._give_up(str(error) or repr(error))
+
+    def _give_up(self, fault: str | OSError) -> None:
+        """Let go of what would have been kept."""
+        self._fault = fault
+        self._masked.clear()
+        if self._wire is not None:
+            self._wire.clear()
 
     def kept(self) -> KeptBody:
         """What is to be kept of the bytes so far.
 
         Raises:
+            OSError: nothing, because there was no room for it.
             UnsearchableError: nothing.
         """
         if self._fault is None:
             try:
                 kept = self._masked.kept()
+            except OSError as error:
+                self._give_up(error)
             except Exception as error:  # noqa: BLE001  as above
-                self._fault = _why_not_kept(error)
+                self._give_up(str(error) or repr(error))
+        if isinstance(self._fault, OSError):
+            raise self._fault
         if self._fault is not None:
-            raise UnsearchableError(self._fault)
+            raise UnsearchableError(f"it could not be searched for secrets: {self._fault}")
         if self._wire is None:
             return kept
         if kept.masked:
             return replace(kept, decoded=True)
-        return KeptBody(stored=self._wire.stored(), spilled=self._wire.spilled, masked={}, sha256=None)
+        return self._wire.kept()
 
 
-def _why_not_kept(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"too long to be held, and the disk took no more of it: {error.strerror}"
-    return f"it could not be searched for secrets: {str(error) or repr(error)}"
-
-
-class _Frames:
-    """Bytes, compressed as they come."""
-
-    def __init__(self, compressor: zstd.ZstdCompressor, folder: Path) -> None:
-        self._compressor = compressor
-        self._folder = folder
-        self._latest = bytearray()
-        self._frames: list[bytes] = []
-        self._held = 0
-        self.spilled: Spill | None = None
-
-    def add(self, piece: bytes) -> None:
-        self._latest += piece
-        if len(self._latest) >= _FRAME:
-            self._compress(self._latest)
-            self._latest = bytearray()
-
-    def _compress(self, data: bytes | bytearray) -> None:
-        frame = compress(self._compressor, data)
-        self._frames.append(frame)
-        self._held += len(frame)
-        if self._held > _MOST_HELD:
-            self._spill()
-
-    def _spill(self) -> None:
-        self.spilled = self.spilled or Spill(self._folder)
-        for frame in self._frames:
-            self.spilled.add(frame)
-        self._frames, self._held = [], 0
-
-    def stored(self, latest: bytes | bytearray | None = None) -> bytes:
-        """What is held of it, with `latest` in the place of the latest bytes if it is given."""
-        rest = self._latest if latest is None else latest
-        return b"".join((*self._frames, *([compress(self._compressor, rest)] if rest or not self._frames else [])))
-
-
-class _MaskedFrames(_Frames):
+class _MaskedFrames(Frames):
     """The same with secrets masked. Of a stream of events that holds some, all is masked at its end: the events share them."""
 
-    def __init__(self, compressor: zstd.ZstdCompressor, folder: Path, redactor: Redactor) -> None:
+    def __init__(self, compressor: zstd.ZstdCompressor, folder: Path | None, redactor: Redactor) -> None:
         super().__init__(compressor, folder)
         self._redactor = redactor
         self._counts: Mapping[str, int] = {}
@@ -213,6 +156,17 @@ class _MaskedFrames(_Frames):
         self._deltas: DeltaText | None = None
         self._is_tainted = False
         """It is a stream of events, and holds a secret."""
+        self._stream_bytes = 0
+
+    @property
+    def holds_secret(self) -> bool:
+        """A secret was found so far."""
+        return self._is_tainted or self.has_masks
+
+    @property
+    def has_masks(self) -> bool:
+        """What is kept is not the true bytes any more."""
+        return bool(self._counts)
 
     def add(self, piece: bytes) -> None:
         self._latest += piece
@@ -221,7 +175,7 @@ class _MaskedFrames(_Frames):
 
     def _take(self) -> None:
         data = bytes(self._latest)
-        if self._is_beginning and is_stream(data):
+        if not self._frames and is_stream(data):
             self._deltas = DeltaText(self._redactor)
         found = [] if self._is_tainted else self._redactor.find(data)
         cut = _cut(data, found)
@@ -231,57 +185,52 @@ class _MaskedFrames(_Frames):
         self._enough = _FRAME
         if self._deltas is not None:
             self._is_tainted = self._is_tainted or bool(found) or self._deltas.holds_secret(data[:cut])
-            self._compress(data[:cut])
+            self._stream_bytes += cut
+            if self._is_tainted and self._stream_bytes > _LONGEST_STREAM:
+                raise ValueError(_TOO_LONG)
+            self.may_spill = not self._is_tainted
+            self.compress(data[:cut])
         else:
             done = masked(data[:cut], [one for one in found if one.start < cut])
             self._counts = Counter(self._counts) + Counter(done.counts)
-            self._compress(done.data)
+            self.compress(done.data)
         self._latest = bytearray(data[cut:])
-
-    @property
-    def _is_beginning(self) -> bool:
-        return not self._frames and self.spilled is None
 
     def kept(self) -> KeptBody:
         rest = bytes(self._latest)
-        if self._deltas is not None or (self._is_beginning and is_stream(rest)):
+        if self._deltas is not None or (not self._frames and is_stream(rest)):
             return self._kept_stream(rest)
         found = self._redactor.find(rest)
         if not found and not self._counts:
-            return KeptBody(stored=self.stored(rest), spilled=self.spilled, masked={}, sha256=None)
+            return self.kept_with(rest)
         last = masked(rest, found)
-        stored = self.stored(last.data)
-        counts = Counter(self._counts) + Counter(last.counts)
-        sha256 = _hash_of(self._pieces(stored))
-        return KeptBody(stored=stored, spilled=self.spilled, masked=counts, sha256=sha256)
-
-    def _pieces(self, stored: bytes) -> Iterator[bytes]:
-        if self.spilled is not None:
-            yield from self.spilled.pieces()
-        yield stored
+        kept, counts = self.kept_with(last.data), Counter(self._counts) + Counter(last.counts)
+        return replace(kept, masked=counts, sha256=_hash_of(kept.pieces()))
 
     def _kept_stream(self, rest: bytes) -> KeptBody:
         deltas = self._deltas or DeltaText(self._redactor)
-        stored = self.stored(rest)
+        kept = self.kept_with(rest)
         if not (self._is_tainted or self._redactor.find(rest) or deltas.would_hold_secret(rest)):
-            return KeptBody(stored=stored, spilled=self.spilled, masked={}, sha256=None)
-        if self.spilled is not None and self.spilled.length > _LONGEST_STREAM:
-            raise ValueError(f"a stream of more than {_LONGEST_STREAM} bytes")
-        done = mask_stream(decompress(b"".join(self._pieces(stored)), _LONGEST_STREAM), self._redactor)
+            return kept
+        done = mask_stream(_whole_stream(kept.pieces()), self._redactor)
         sha256 = hashlib.sha256(done.data).hexdigest() if done.counts else None
         return KeptBody(stored=compress(self._compressor, done.data), masked=done.counts, sha256=sha256)
 
 
-def _hash_of(pieces: Iterable[bytes]) -> str:
-    """Hex sha256 of what frames hold, which come in pieces. Only where something is masked: of nearly all bodies it is not."""
-    sha256, decompressor = hashlib.sha256(), zstd.ZstdDecompressor()
-    for piece in pieces:
-        rest = piece
-        while rest:
-            if decompressor.eof:
-                decompressor = zstd.ZstdDecompressor()
-            sha256.update(decompressor.decompress(rest))
-            rest = decompressor.unused_data
+def _whole_stream(frames: Iterable[bytes]) -> bytes:
+    content = bytearray()
+    for piece in contents(frames):
+        content += piece
+        if len(content) > _LONGEST_STREAM:
+            raise ValueError(_TOO_LONG)
+    return bytes(content)
+
+
+def _hash_of(frames: Iterable[bytes]) -> str:
+    # Only here: of nearly all bodies the true bytes are kept.
+    sha256 = hashlib.sha256()
+    for piece in contents(frames):
+        sha256.update(piece)
     return sha256.hexdigest()
 
 

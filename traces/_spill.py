@@ -1,4 +1,4 @@
-"""Bytes that are too many to be held: in a file without a name, which is gone with the process that made it."""
+"""Bytes that are too many to be held: they lie in an unnamed file, which is gone with its process, however that ends."""
 
 import os
 import tempfile
@@ -9,28 +9,35 @@ from typing import Final
 
 __all__ = ["Spill"]
 
-_PIECE: Final = 2**20
+_PIECE: Final = 256 * 1024
+"""Bytes that are read at a time."""
 
 
 class Spill:
-    """A file that grows, readable by its owner only."""
+    """A file without a name, for its owner only, to which bytes are appended. It is gone with the last reference to it."""
 
     def __init__(self, folder: Path) -> None:
-        """Make it on the disk of a folder. Raises OSError."""
-        with tempfile.TemporaryFile(dir=folder) as file:
-            self._descriptor = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._descriptor)
-        self.length = 0
+        """Make the file on the file system of a folder. Raises OSError."""
+        file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  it lasts as long as this object
+        self._descriptor = file.fileno()
+        weakref.finalize(self, file.close)
+        self.size = 0
         """Bytes so far."""
 
-    def add(self, data: bytes) -> None:
-        """Append bytes. Raises OSError."""
-        written = 0
-        while written < len(data):
-            written += os.pwrite(self._descriptor, data[written:] if written else data, self.length + written)
-        self.length += written
+    def append(self, data: bytes) -> None:
+        """Take the next bytes. Raises OSError: what is here is then of no use."""
+        left = memoryview(data)
+        while left:
+            written = os.pwrite(self._descriptor, left, self.size)
+            self.size += written
+            left = left[written:]
 
-    def pieces(self) -> Iterator[bytes]:
-        """All of it, some at a time. Raises OSError."""
-        for start in range(0, self.length, _PIECE):
-            yield os.pread(self._descriptor, min(_PIECE, self.length - start), start)
+    def __iter__(self) -> Iterator[bytes]:
+        """All bytes, in pieces. Raises OSError."""
+        position = 0
+        while position < self.size:
+            piece = os.pread(self._descriptor, min(_PIECE, self.size - position), position)
+            if not piece:
+                raise OSError(f"{self.size - position} bytes of a temporary file are gone")
+            yield piece
+            position += len(piece)

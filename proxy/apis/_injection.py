@@ -16,6 +16,8 @@ from ._sse import EventSplitter, event_data
 __all__ = ["UsageRemover", "ask_for_usage"]
 
 _OPTION: Final = b'"include_usage":true'
+_LONGEST_EVENT: Final = 16 * 2**20
+"""Bytes that are held of an event that does not end. A longer one passes as it comes."""
 _NULL_USAGE: Final = re.compile(rb',\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,\s*')
 
 
@@ -72,7 +74,9 @@ class UsageRemover:
 
     def feed(self, data: bytes) -> bytes:
         """What of these bytes, and of those held, goes to the agent."""
-        return b"".join(_without_usage(event) for event in self._events.feed(data))
+        passed = b"".join(_without_usage(event) for event in self._events.feed(data))
+        # What is too long to be held is not what was asked for; its end will be no event by itself, and pass.
+        return passed + self._events.flush() if self._events.size > _LONGEST_EVENT else passed
 
     def flush(self) -> bytes:
         """What is held when the stream ends, untouched: an incomplete event is none."""

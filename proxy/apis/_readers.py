@@ -10,10 +10,12 @@ from ._sse import EventSplitter
 
 __all__ = ["Collector", "StreamReader", "WholeReader"]
 
-_MOST_HELD: Final = 64 * 2**20
-"""Bytes of an answer that are held to be read together: of a whole one, or of one event."""
 _LONGEST_BEGUN: Final = 64
 """Bytes of an event that is looked at although its last line has not ended, such as `data: [DONE]`."""
+
+
+_LONGEST_READ: Final = 64 * 2**20
+"""Bytes of one event, or of an answer that is one object. A longer one is not read: it would be held several times over."""
 
 
 class Collector(Protocol):
@@ -56,11 +58,7 @@ class StreamReader:
         return self._collector.has_content
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes.
-
-        Raises:
-            DecodingError: an event is too long to be read.
-        """
+        """Take the next bytes. Raises DecodingError: an event is too long to be read."""
         collector = self._collector
         if collector.ended:
             return
@@ -68,8 +66,8 @@ class StreamReader:
             collector.take_event(event)
             if collector.ended:
                 return
-        if len(self._events) > _MOST_HELD:
-            raise DecodingError(f"an event of more than {_MOST_HELD >> 20} MiB is not read")
+        if self._events.size > _LONGEST_READ:
+            raise DecodingError(f"an event of more than {_LONGEST_READ} bytes is not read")
         # An agent may act on the line before the blank one that ends the event.
         if begun := self._events.begun(_LONGEST_BEGUN):
             collector.take_begun(begun)
@@ -93,14 +91,10 @@ class WholeReader:
         self._collector = new_collector()
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes.
-
-        Raises:
-            DecodingError: the answer is too long to be read.
-        """
+        """Take the next bytes. Raises DecodingError: they are too many to be read."""
         self._body += data
-        if len(self._body) > _MOST_HELD:
-            raise DecodingError(f"an answer of more than {_MOST_HELD >> 20} MiB is not read")
+        if len(self._body) > _LONGEST_READ:
+            raise DecodingError(f"an answer of more than {_LONGEST_READ} bytes is not read")
 
     def finish(self) -> Answer:
         """What the object said; nothing if it is none."""

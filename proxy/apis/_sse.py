@@ -41,8 +41,9 @@ class EventSplitter:
             del buffer[:start]
         return events
 
-    def __len__(self) -> int:
-        """Bytes of the event that is not complete."""
+    @property
+    def size(self) -> int:
+        """Bytes of the event that has begun."""
         return len(self._buffer)
 
     def begun(self, longest: int) -> bytes:

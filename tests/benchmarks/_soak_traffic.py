@@ -51,6 +51,8 @@ class Account:
     """Those whose answer was another one."""
     seen: set[Asked] = field(default_factory=set)
     """Those that the model has seen."""
+    killed: int = 0
+    """Workers."""
     open_streams: int = 0
     most_open: int = 0
 

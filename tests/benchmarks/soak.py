@@ -90,7 +90,7 @@ def main() -> int:
     growth = memory.growth(options.calls // 2) if options.calls >= LEAST_CALLS else {}
     _say(
         f"calls asked {len(account.asked):,}, seen by the model {len(account.seen):,}, ended {len(account.finished):,}, "
-        f"most streams open {account.most_open}, workers killed {options.kills}\n"
+        f"most streams open {account.most_open}, workers killed {account.killed}\n"
         f"recorded {findings.recorded:,}, finished calls lost {findings.lost}, requests unaccounted {findings.unaccounted}, "
         f"wrong answers {len(account.wrong)}, wrong hashes {findings.wrong_hashes}, bodies read back {findings.bodies:,}; "
         f"{findings.state}"
@@ -146,28 +146,47 @@ async def _work_on(options: argparse.Namespace, port: int, pid: int, account: Ac
                 for _ in range(count):
                     agents.create_task(keep_asking(account, work, port, more))
         watching.cancel()
+    # A worker that is told to stop before it has begun closes no run, and the last one that does seals it.
+    while sum(map(_records, _workers_of(pid))) < options.workers:  # noqa: ASYNC110  no event tells of it
+        await asyncio.sleep(0.05)
 
 
 async def _watch(options: argparse.Namespace, pid: int, account: Account, memory: Memory) -> None:
     """Look at memory, kill a worker when its time has come, and say how far it is."""
-    killed, said = 0, 0.0
+    said = 0.0
     while True:
         finished = len(account.finished)
-        workers = [child for child in tree(pid) if child != pid and _is_worker(child)]
+        workers = _workers_of(pid)
         memory.look([pid, *workers], finished)
-        if killed < options.kills and finished >= options.calls // 2 * (killed + 1) // (options.kills + 1) and workers:
+        if account.killed < options.kills and finished >= _time_of_kill(options, account.killed + 1) and workers:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(workers[killed % len(workers)], signal.SIGKILL)
-            killed += 1
+                os.kill(workers[account.killed % len(workers)], signal.SIGKILL)
+            account.killed += 1
         if time.monotonic() - said > SAID_EVERY:
             said = time.monotonic()
-            _say(f"{finished:,} calls, {account.open_streams} streams open, {killed} workers killed")
+            _say(f"{finished:,} calls, {account.open_streams} streams open, {account.killed} workers killed")
         await asyncio.sleep(0.2)
 
 
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def _time_of_kill(options: argparse.Namespace, number: int) -> int:
+    """After how many calls: all of them in the first half."""
+    return int(options.calls) // 2 * number // (int(options.kills) + 1)
+
+
+def _workers_of(pid: int) -> list[int]:
+    return [child for child in tree(pid) if child != pid and _is_worker(child)]
+
+
+def _records(pid: int) -> bool:
+    """Whether a process has the run's journal open."""
+    with contextlib.suppress(OSError):
+        return any(entry.readlink().name == "trace.jsonl" for entry in Path(f"/proc/{pid}/fd").iterdir())
+    return False
 
 
 def _is_worker(pid: int) -> bool:

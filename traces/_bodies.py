@@ -62,6 +62,7 @@ _REMEMBERED: Final = 4096
 _LARGE: Final = 16 * 2**20
 """Bytes of a request from which on it is kept as an answer is: in small frames of its own, most of them in no memory."""
 _PIECE: Final = 64 * 1024
+_NEAR_THE_END: Final = 64
 _KEPT_BODIES: Final = 4
 """Earlier bodies of one run to compare with: an agent's main conversation, and side conversations beside it."""
 
@@ -237,6 +238,9 @@ def _continues(earlier: bytes, shared: int) -> bool:
 
 def _common_prefix(one: bytes, other: bytes) -> int:
     low, high = 0, min(len(one), len(other))
+    # A conversation that goes on differs near its end: one look instead of a search.
+    if high > _NEAR_THE_END and other.startswith(one[: high - _NEAR_THE_END]):
+        low = high - _NEAR_THE_END
     while low < high:
         middle = (low + high + 1) // 2
         if one.startswith(other[low:middle], low):

@@ -55,13 +55,13 @@ class Scanner:
         """
         self._rules = tuple(rules)
         self._lock = threading.Lock()
-        self._database = _compiled(self._rules)
+        self._scan = _compiled(self._rules).scan
 
     def find(self, data: bytes, depth: int = 0) -> list[Found]:
         """The secrets in a text, in the order in which they begin; they may overlap."""
         hits: list[tuple[int, int]] = []
         with self._lock:  # one scratch space, and a match's handler lets other threads run
-            self._database.scan(data, match_event_handler=lambda number, _, end, *__: hits.append((number, end)))
+            self._scan(data, match_event_handler=lambda number, _, end, *__: hits.append((number, end)))
         if not hits:
             return []
         ends: dict[int, list[int]] = {}

@@ -97,7 +97,8 @@ class CallRecord:
         self._hashed = True
         with self:
             observation = self._observation
-            observation.attempt = self._run.attempts.begin(observation.hash_request(), observation.asked)
+            request_hash = observation.hash_request(self._run.sha256_of_canonical)
+            observation.attempt = self._run.attempts.begin(request_hash, observation.asked)
             observation.let_go()
 
     def end(self, outcome: Outcome, message: str | None = None, *, discarded: bool = False) -> None:

@@ -183,6 +183,7 @@ class Handler:
             headers=request.headers,
             head=request.head,
             body=request.body or b"",
+            sha256=incoming.run.sha256_of_body,
             sent=incoming.asking,
         )
 

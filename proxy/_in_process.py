@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from ..traces import Outcome, Redactor, RunStore, secrets_of_environment
+from ..traces import Outcome, Redactor, RequestHashes, RunStore, secrets_of_environment
 from ._call_record import CallRecord
 from ._headers import Head, fields_of, masked
 from ._observation import Observation
@@ -73,7 +73,7 @@ class InProcessRun:
         self._open: OpenRun | None = self._opened()
 
     def _opened(self) -> OpenRun:
-        return OpenRun(self._store.open_run(self.run_id, self._attributes))
+        return OpenRun(self._store.open_run(self.run_id, self._attributes), RequestHashes())
 
     def begin(self, asked: Asked) -> "InProcessCall | None":
         """Put a request on disk before it goes out; None if it cannot be recorded. A closed run is opened again."""
@@ -156,6 +156,7 @@ class InProcessCall:
             headers=headers,
             head=asked.head,
             body=asked.body,
+            sha256=opened.sha256_of_body,
         )
         recording = opened.recording
         self._observation = Observation(

@@ -1,7 +1,7 @@
 """What is seen of one exchange, sans I/O: bytes and clock readings in, a `Call` out."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ..traces import (
@@ -100,10 +100,10 @@ class Observation:
         """Note a moment, by the monotonic clock, for a member of `Timing`."""
         self._stamps[moment] = now - self._started
 
-    def hash_request(self) -> str | None:
-        """The canonical request hash. Costs time that is best spent while the upstream works."""
+    def hash_request(self, sha256: Callable[[bytes], str]) -> str | None:
+        """The canonical request hash, by what hashes bytes. Costs time that is best spent while the upstream works."""
         if self.asked is not None:
-            self._request_hash = canonical_request_hash(self.asked)
+            self._request_hash = canonical_request_hash(self.asked, sha256)
         return self._request_hash
 
     def let_go(self) -> None:

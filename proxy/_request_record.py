@@ -1,7 +1,6 @@
 """What is recorded of a request, whoever took it from the agent: the proxy, or a transport inside the program."""
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ..traces import CallRequest, DecodingError, decoded
@@ -40,6 +39,7 @@ def recorded_request(
     headers: Mapping[str, str],
     head: Head,
     body: bytes,
+    sha256: Callable[[bytes], str],
     sent: bytes | None = None,
 ) -> CallRequest:
     """The request for the record, its secrets masked.
@@ -55,6 +55,7 @@ def recorded_request(
         headers: to look things up in, by lower-case name.
         head: the same as they came.
         body: as the agent sent it.
+        sha256: gives the hex sha256 of bytes.
         sent: the body that the upstream gets, if it is another one.
     """
     return CallRequest(
@@ -70,9 +71,9 @@ def recorded_request(
         session_id=session_of(headers) or question.conversation_id,
         previous_response_id=question.previous_response_id,
         unread=question.unread,
-        body_hash=hashlib.sha256(body).hexdigest(),
+        body_hash=sha256(body),
         bytes=len(body),
-        sent_body_hash=None if sent is None else hashlib.sha256(sent).hexdigest(),
+        sent_body_hash=None if sent is None else sha256(sent),
         sent_bytes=None if sent is None else len(sent),
         head=recorded_head(head),
     )

@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Any, Final
 from urllib.parse import unquote
 
-from ..traces import HashedBody, InputError, RunRecording, RunStore, Seal, Usage, check_run_id
+from ..traces import HashedBody, InputError, RequestHashes, RunRecording, RunStore, Seal, Usage, check_run_id
 from ._attempts import Attempts
 from ._group_commit import GroupCommit
 from ._headers import RUN_HEADER, presented_run_keys, presented_secrets
@@ -93,9 +93,10 @@ class Tally:
 class OpenRun:
     """A run that this proxy records into."""
 
-    def __init__(self, recording: RunRecording, bodies: BodyPolicy = "full") -> None:
-        """Take the run's recording, and what is kept of bodies."""
+    def __init__(self, recording: RunRecording, hashes: RequestHashes, bodies: BodyPolicy = "full") -> None:
+        """Take the run's recording, what hashes requests, and what is kept of bodies."""
         self.recording = recording
+        self._hashes = hashes
         self.bodies: BodyPolicy = bodies
         self.sync = GroupCommit(recording.sync)
         self.tally = Tally()
@@ -104,6 +105,14 @@ class OpenRun:
     def new_response(self) -> HashedBody:
         """An empty body for an answer, of which as much is kept as is wanted."""
         return self.recording.bodies.new_response() if self.bodies == "full" else HashedBody()
+
+    def sha256_of_body(self, body: bytes) -> str:
+        """Hex sha256 of a request's body."""
+        return self._hashes.sha256((self.recording.run_id, "body"), body)
+
+    def sha256_of_canonical(self, text: bytes) -> str:
+        """Hex sha256 of a request in its canonical form."""
+        return self._hashes.sha256((self.recording.run_id, "canonical"), text)
 
     def learn_secrets(self, headers: Mapping[str, str], query: str | None) -> None:
         """Have what an agent presents as a key masked from here on."""
@@ -119,6 +128,7 @@ class OpenRuns:
         self._settings = settings
         self._store = store
         self._open: dict[str, OpenRun] = {}
+        self._hashes = RequestHashes()
         self.keys = RunKeys(store.folder)
 
     def open(self, run_id: str, attributes: Mapping[str, Any] | None = None) -> OpenRun:
@@ -131,7 +141,7 @@ class OpenRuns:
         run = self._open.get(run_id)
         if run is None:
             recording = self._store.open_run(run_id, attributes)
-            run = self._open[run_id] = OpenRun(recording, self._settings.bodies)
+            run = self._open[run_id] = OpenRun(recording, self._hashes, self._settings.bodies)
         return run
 
     def run_of(self, target: Target, headers: Mapping[str, str]) -> OpenRun:

@@ -25,6 +25,7 @@ from ._otlp import SpanRecord
 from ._reader import Run, is_live, read_calls, read_run, read_spans
 from ._recording import OpenCall, RunRecording
 from ._redaction import Masked, Redactor, masked
+from ._request_hashes import RequestHashes
 from ._scanner import Found
 from ._scores import Score, append_scores, latest_scores
 from ._seal import Seal, Survey, Verification, survey, verify
@@ -56,6 +57,7 @@ __all__ = [
     "Outcome",
     "ProxyError",
     "Redactor",
+    "RequestHashes",
     "Rule",
     "Run",
     "RunRecording",

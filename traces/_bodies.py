@@ -27,6 +27,7 @@ from ._appending import SharedFile
 from ._decoding import DecodingError, decoded
 from ._kept_body import GrowingBody, UnsearchableError, compress
 from ._redaction import Redactor, masked
+from ._request_hashes import common_prefix
 from ._spill import Spill
 
 if sys.version_info >= (3, 14):
@@ -62,7 +63,6 @@ _REMEMBERED: Final = 4096
 _LARGE: Final = 16 * 2**20
 """Bytes of a request from which on it is kept as an answer is: in small frames of its own, most of them in no memory."""
 _PIECE: Final = 64 * 1024
-_NEAR_THE_END: Final = 64
 _KEPT_BODIES: Final = 4
 """Earlier bodies of one run to compare with: an agent's main conversation, and side conversations beside it."""
 
@@ -223,7 +223,7 @@ def _most_in_common(body: bytes, candidates: list[_Kept]) -> tuple[_Kept | None,
     for kept in reversed(candidates):
         if kept.chain >= _LONGEST_CHAIN:
             continue
-        prefix = _common_prefix(kept.body, body)
+        prefix = common_prefix(kept.body, body)
         suffix = _common_suffix(kept.body, body, min(len(kept.body), len(body)) - prefix)
         if prefix + suffix >= most:
             most, best = prefix + suffix + 1, (kept, prefix, suffix)
@@ -234,20 +234,6 @@ def _most_in_common(body: bytes, candidates: list[_Kept]) -> tuple[_Kept | None,
 
 def _continues(earlier: bytes, shared: int) -> bool:
     return len(earlier) - shared <= _WORTH_SHARING
-
-
-def _common_prefix(one: bytes, other: bytes) -> int:
-    low, high = 0, min(len(one), len(other))
-    # A conversation that goes on differs near its end: one look instead of a search.
-    if high > _NEAR_THE_END and other.startswith(one[: high - _NEAR_THE_END]):
-        low = high - _NEAR_THE_END
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one.startswith(other[low:middle], low):
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _common_suffix(one: bytes, other: bytes, limit: int) -> int:

@@ -24,12 +24,15 @@ from ._span_masking import masked_span
 
 __all__ = [
     "LINE_LIMIT",
+    "NO_ATTRIBUTES",
     "SPAN_LIMIT",
+    "EncodedAttributes",
     "Envelope",
     "SpanRecord",
     "clean_text",
     "decode_line",
     "encode_attributes",
+    "encode_attributes_once",
     "encode_moment",
     "encode_span",
 ]
@@ -43,6 +46,7 @@ _LONGEST_MESSAGE: Final = 8 * 1024
 _MAX_INT: Final = 2**63
 _REMOTE_PARENT_KNOWN: Final = 0x100
 _REMOTE_PARENT: Final = 0x200
+_ATTRIBUTES_ALONE: Final = b'{"attributes":'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,19 @@ class SpanRecord:
     scope_attributes: Mapping[str, Any] = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedAttributes:
+    """Attributes that several spans have, encoded once and masked."""
+
+    text: bytes
+    """JSON objects with commas between them."""
+    dropped: int = 0
+    """How many were too long."""
+
+
+NO_ATTRIBUTES: Final = EncodedAttributes(b"")
+
+
 class Envelope:
     """What stands around the spans of one resource and scope, encoded once."""
 
@@ -84,8 +101,22 @@ class Envelope:
         return b"".join((self._head, span[:-2], separator, more_attributes, b"]}", self._tail))
 
 
-def encode_span(span: ReadableSpan, redactor: Redactor | None = None) -> bytes:
-    """One span as a JSON object whose last member is `attributes`, its texts masked by `redactor`."""
+def encode_attributes_once(attributes: Mapping[str, Any], redactor: Redactor) -> EncodedAttributes:
+    """Attributes for several spans, masked by `redactor`, and short enough to leave each span as much room again."""
+    # A span with nothing else in it is masked and cut as any other.
+    data = _fitting({"attributes": encode_attributes(attributes)}, redactor, SPAN_LIMIT // 2)
+    dropped = 0 if data.startswith(_ATTRIBUTES_ALONE) else orjson.loads(data)["droppedAttributesCount"]
+    return EncodedAttributes(data[data.index(b"[") + 1 : -2], dropped)
+
+
+def encode_span(span: ReadableSpan, redactor: Redactor | None = None, more: EncodedAttributes = NO_ATTRIBUTES) -> bytes:
+    """One span as a JSON object whose last member is `attributes`, its texts masked by `redactor`.
+
+    Args:
+        span: has ended.
+        redactor: masks its texts; None: they hold no secrets.
+        more: attributes that it has beside its own.
+    """
     context = span.get_span_context()
     if context is None:
         raise ValueError("a span without a context cannot be recorded")
@@ -119,11 +150,17 @@ def encode_span(span: ReadableSpan, redactor: Redactor | None = None) -> bytes:
     # A copy is a plain dictionary: the SDK's own takes a lock for each item.
     attributes: dict[str, Any] = (span.attributes or {}).copy()  # type: ignore[attr-defined] # it is no bare Mapping
     encoded["attributes"] = encode_attributes(attributes)
-    return _fitting(encoded, redactor)
+    return _with_more(encoded, redactor, more)
 
 
 def encode_moment(
-    name: str, parent: SpanContext, attributes: Mapping[str, Any], at_ns: int, redactor: Redactor | None = None
+    name: str,
+    parent: SpanContext,
+    attributes: Mapping[str, Any],
+    at_ns: int,
+    redactor: Redactor | None = None,
+    *,
+    more: EncodedAttributes = NO_ATTRIBUTES,
 ) -> bytes:
     """A span of no duration below another one, in the form of `encode_span`.
 
@@ -133,9 +170,10 @@ def encode_moment(
         attributes: its attributes.
         at_ns: Unix time, nanoseconds.
         redactor: masks its texts; None: they hold no secrets.
+        more: attributes that it has beside these.
     """
     moment = str(at_ns)
-    return _fitting(
+    return _with_more(
         {
             "traceId": format_trace_id(parent.trace_id),
             "spanId": format_span_id(random.getrandbits(64)),
@@ -148,10 +186,25 @@ def encode_moment(
             "attributes": encode_attributes(attributes),
         },
         redactor,
+        more,
     )
 
 
-def _fitting(encoded: dict[str, Any], redactor: Redactor | None) -> bytes:
+def _with_more(encoded: dict[str, Any], redactor: Redactor | None, more: EncodedAttributes) -> bytes:
+    """The span as JSON, with more attributes."""
+    if more.dropped:
+        encoded = {"droppedAttributesCount": more.dropped, **encoded}
+    data = _fitting(encoded, redactor, SPAN_LIMIT - len(more.text))
+    return data if not more.text else with_attributes(data, more.text)
+
+
+def with_attributes(span: bytes, text: bytes) -> bytes:
+    """A span in the form of `encode_span` with more attributes, JSON with commas between them."""
+    # The attributes stand last in the span, so that it need not be encoded again.
+    return b"".join((span[:-2], b"" if span.endswith(b"[]}") else b",", text, b"]}"))
+
+
+def _fitting(encoded: dict[str, Any], redactor: Redactor | None, limit: int) -> bytes:
     """The span as JSON. What an upstream says has no limit, and a line has: the longest attributes are left out then."""
     try:
         data = orjson.dumps(encoded)
@@ -161,7 +214,7 @@ def _fitting(encoded: dict[str, Any], redactor: Redactor | None) -> bytes:
     if redactor is not None and (masked := masked_span(encoded, data, redactor)) is not encoded:
         encoded = masked
         data = orjson.dumps(encoded)
-    while len(data) > SPAN_LIMIT and encoded["attributes"]:
+    while len(data) > limit and encoded["attributes"]:
         attributes = encoded.pop("attributes")
         attributes.remove(max(attributes, key=lambda attribute: len(orjson.dumps(attribute))))
         encoded["droppedAttributesCount"] = encoded.get("droppedAttributesCount", 0) + 1

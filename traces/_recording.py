@@ -21,7 +21,7 @@ from ._errors import StoreError
 from ._journal import Journal, Stamp, without_stamp
 from ._kept_body import UnsearchableError
 from ._messages import TunnelMessage, message_attributes
-from ._otlp import encode_moment
+from ._otlp import NO_ATTRIBUTES, EncodedAttributes, encode_attributes_once, encode_moment, encode_span
 from ._reader import JOURNAL_NAME, read_announcement, read_calls
 from ._redaction import Redactor
 from ._seal import Seal, survey
@@ -45,8 +45,8 @@ class OpenCall:
     parent: SpanContext
     start_ns: int
     """Unix time, nanoseconds."""
-    attributes: Mapping[str, Any]
-    """Those of its request."""
+    asked: EncodedAttributes
+    """The attributes of its request."""
     sequence: int | None
     """The call's number in the run; None if the announcement waits for a full disk."""
 
@@ -141,13 +141,14 @@ class RunRecording:
         parent = tunnel.context if tunnel else self.calls_below
         span_id = self._ids.generate_span_id()
         context = SpanContext(parent.trace_id, span_id, is_remote=False, trace_flags=parent.trace_flags)
-        attributes = request_attributes(request)
+        asked = encode_attributes_once(request_attributes(request), self.redactor)
+        kept: dict[str, Any] = {}
         if bodies_lost is not None:
-            attributes[names.BODIES_LOST] = bodies_lost
+            kept[names.BODIES_LOST] = bodies_lost
         if bodies_masked:
-            attributes[names.BODIES_MASKED] = hash_pairs(bodies_masked)
-        stamp = self._announce(names.CALL, context, attributes, start_ns)
-        return OpenCall(context, parent, start_ns, attributes, stamp.calls if stamp else None)
+            kept[names.BODIES_MASKED] = hash_pairs(bodies_masked)
+        stamp = self._announce(names.CALL, context, kept, start_ns, asked)
+        return OpenCall(context, parent, start_ns, asked, stamp.calls if stamp else None)
 
     def end_call(self, opened: OpenCall, call: Call) -> None:
         """Record how a call ended."""
@@ -158,14 +159,14 @@ class RunRecording:
             context=opened.context,
             parent=opened.parent,
             resource=self._root.resource,
-            attributes={**opened.attributes, **call_attributes(call)},
+            attributes=call_attributes(call),
             kind=SpanKind.CLIENT,
             status=error or Status(),
             start_time=opened.start_ns,
             end_time=opened.start_ns + (call.timing.end or 0),
             instrumentation_scope=self._root.instrumentation_scope,
         )
-        self._processor.on_end(span)
+        self._journal.append(encode_span(span, self.redactor, opened.asked))
 
     def amend_call(self, opened: OpenCall, amendment: Amendment) -> None:
         """Record what was learnt of a call after its end: bytes behind the terminal event, a failed last write."""
@@ -177,10 +178,17 @@ class RunRecording:
         attributes = {**message_attributes(message), **self._known(names.MESSAGE)}
         self._journal.append(encode_moment(names.MESSAGE, opened.context, attributes, message.at_ns, self.redactor))
 
-    def _announce(self, kind: str, span: SpanContext, attributes: Mapping[str, Any], start_ns: int) -> Stamp | None:
+    def _announce(
+        self,
+        kind: str,
+        span: SpanContext,
+        attributes: Mapping[str, Any],
+        start_ns: int,
+        more: EncodedAttributes = NO_ATTRIBUTES,
+    ) -> Stamp | None:
         """Write that a span has begun, as a span of no duration below it."""
         own = {**attributes, **self._known(kind + names.START_SUFFIX)}
-        announcement = encode_moment(kind + names.START_SUFFIX, span, own, start_ns, self.redactor)
+        announcement = encode_moment(kind + names.START_SUFFIX, span, own, start_ns, self.redactor, more=more)
         return self._journal.append(announcement, announces_call=kind == names.CALL)
 
     @contextlib.contextmanager

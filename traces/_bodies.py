@@ -67,7 +67,7 @@ _KEPT_BODIES: Final = 4
 """Earlier bodies of one run to compare with: an agent's main conversation, and side conversations beside it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
     digest: str
     body: bytes
@@ -86,16 +86,16 @@ class BodyCache:
         """Hold at most `budget` bytes; the run that was used longest ago is forgotten first."""
         self._budget = budget
         self._size = 0
-        self._runs: OrderedDict[Path, list[_Kept]] = OrderedDict()
+        self._runs: OrderedDict[str, list[_Kept]] = OrderedDict()
 
-    def of(self, run: Path) -> list[_Kept]:
+    def of(self, run: str) -> list[_Kept]:
         """The run's latest bodies, newest last."""
         if run not in self._runs:
             return []
         self._runs.move_to_end(run)
         return self._runs[run]
 
-    def add(self, run: Path, kept: _Kept, replaced: _Kept | None) -> None:
+    def add(self, run: str, kept: _Kept, replaced: _Kept | None) -> None:
         """Keep a body, in the place of the one that it continues if there is one."""
         bodies = self._runs.setdefault(run, [])
         if replaced is not None:
@@ -107,7 +107,7 @@ class BodyCache:
         while self._size > self._budget:
             self.forget(next(iter(self._runs)))
 
-    def forget(self, run: Path) -> None:
+    def forget(self, run: str) -> None:
         """Let go of a run's bodies."""
         self._size -= sum(len(kept.body) for kept in self._runs.pop(run, ()))
 
@@ -120,6 +120,7 @@ class BodyPack:
         folder.mkdir(mode=0o700, exist_ok=True)
         self._folder = folder
         self._file = SharedFile(folder / PACK_NAME)
+        self._run = str(self._file.path)
         self._cache = cache
         self._redactor = redactor
         self._written: OrderedDict[str, str | None] = OrderedDict()
@@ -140,13 +141,12 @@ class BodyPack:
         if len(body) > _LARGE:
             return self.put_response(self._grown(body, content_encoding))
         kept, about = self._searched(body, content_encoding)
-        run = self._file.path
-        base, prefix, suffix = _most_in_common(kept, self._cache.of(run))
+        base, prefix, suffix = _most_in_common(kept, self._cache.of(self._run))
         shared: dict[str, str | int] = {"base": base.digest, "prefix": prefix, "suffix": suffix} if base else {}
         stored = compress(self._compressor, kept[prefix : len(kept) - suffix])
         self._append(digest, {"bytes": len(body), **shared, **about}, stored)
         continued = base is not None and _continues(base.body, prefix + suffix)
-        self._cache.add(run, _Kept(digest, kept, base.chain + 1 if base else 0), base if continued else None)
+        self._cache.add(self._run, _Kept(digest, kept, base.chain + 1 if base else 0), base if continued else None)
         return self._written[digest]
 
     def _grown(self, body: bytes, content_encoding: str) -> GrowingBody:
@@ -194,7 +194,7 @@ class BodyPack:
 
     def close(self) -> None:
         """Close the file and let go of what is held to compare with."""
-        self._cache.forget(self._file.path)
+        self._cache.forget(self._run)
         self._file.close()
 
     def _append(self, digest: str, about: dict[str, Any], stored: bytes, spilled: Spill | None = None) -> None:

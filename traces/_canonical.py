@@ -5,7 +5,6 @@ RFC 8785 (JSON Canonicalization Scheme) over the request without `VOLATILE_MEMBE
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -64,10 +63,12 @@ def canonical_json(value: Any) -> bytes:
     """
     ready = _with_float_fragments(value)
     if not _has_floats(ready):
-        with suppress(orjson.JSONEncodeError):  # nesting beyond its limit, a lone surrogate, a large integer
+        try:
             text = orjson.dumps(ready, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
-            if text.isascii() or _has_ascii_names(ready):
-                return text
+        except orjson.JSONEncodeError:  # nesting beyond its limit, a lone surrogate, a large integer
+            return rfc8785.dumps(_with_plain_floats(value))
+        if text.isascii() or _has_ascii_names(ready):
+            return text
     return rfc8785.dumps(_with_plain_floats(value))
 
 
@@ -82,8 +83,7 @@ def _with_float_fragments(value: Any) -> Any:
 
 def _has_floats(value: Any) -> bool:
     waiting: list[Any] = [(value,)]
-    while waiting:
-        items = waiting.pop()
+    for items in waiting:  # it grows meanwhile
         for item in items.values() if type(items) is dict else items:
             kind = type(item)
             if kind is str:

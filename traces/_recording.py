@@ -188,7 +188,9 @@ class RunRecording:
     ) -> Stamp | None:
         """Write that a span has begun, as a span of no duration below it."""
         own = {**attributes, **self._known(kind + names.START_SUFFIX)}
-        announcement = encode_moment(kind + names.START_SUFFIX, span, own, start_ns, self.redactor, more=more)
+        # What this project says itself holds no secret, and `more` has been searched.
+        redactor = self.redactor if attributes else None
+        announcement = encode_moment(kind + names.START_SUFFIX, span, own, start_ns, redactor, more=more)
         return self._journal.append(announcement, announces_call=kind == names.CALL)
 
     @contextlib.contextmanager

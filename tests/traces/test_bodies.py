@@ -208,12 +208,12 @@ def test_the_cache_stays_within_its_budget() -> None:
 
     for number in range(3000):
         run = folder / str(chance.randrange(50))
-        known = cache.of(run)
+        known = cache.of(str(run))
         replaced = chance.choice([None, *known])
-        cache.add(run, _Kept(str(number), bytes(chance.choice([0, 100, 3000, 30_000, 150_000])), 0), replaced)
+        cache.add(str(run), _Kept(str(number), bytes(chance.choice([0, 100, 3000, 30_000, 150_000])), 0), replaced)
         assert held() == cache._size <= 100_000
     for number in range(60):
-        cache.forget(folder / str(number))
+        cache.forget(str(folder / str(number)))
     assert cache._size == held() == 0
 
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -28,6 +28,7 @@ from ._decoding import DecodingError, decoded
 from ._kept_body import GrowingBody, UnsearchableError, compress
 from ._redaction import Redactor, masked
 from ._request_hashes import common_prefix
+from ._scanner import Found
 from ._spill import Spill
 
 if sys.version_info >= (3, 14):
@@ -63,6 +64,8 @@ _REMEMBERED: Final = 4096
 _LARGE: Final = 16 * 2**20
 """Bytes of a request from which on it is kept as an answer is: in small frames of its own, most of them in no memory."""
 _PIECE: Final = 64 * 1024
+_REACH: Final = 8 * 1024
+"""Bytes: a secret that begins or ends in what is new reaches no further into the rest (see `_scanner`)."""
 _KEPT_BODIES: Final = 4
 """Earlier bodies of one run to compare with: an agent's main conversation, and side conversations beside it."""
 
@@ -72,6 +75,8 @@ class _Kept:
     digest: str
     body: bytes
     chain: int
+    clean: int | None = None
+    """The redactor's generation that found no secret in it; None if it holds some, or is encoded."""
 
 
 def pack_tail(digest: str) -> bytes:
@@ -140,13 +145,19 @@ class BodyPack:
             return self._written[digest]
         if len(body) > _LARGE:
             return self.put_response(self._grown(body, content_encoding))
-        kept, about = self._searched(body, content_encoding)
-        base, prefix, suffix = _most_in_common(kept, self._cache.of(self._run))
+        earlier = self._cache.of(self._run)
+        common = _most_in_common(body, earlier)
+        kept, about = body, dict[str, Any]()
+        if content_encoding or not self._is_clean(body, common):
+            kept, about = self._searched(body, content_encoding)
+        base, prefix, suffix = common if kept is body else _most_in_common(kept, earlier)
         shared: dict[str, str | int] = {"base": base.digest, "prefix": prefix, "suffix": suffix} if base else {}
         stored = compress(self._compressor, kept[prefix : len(kept) - suffix])
         self._append(digest, {"bytes": len(body), **shared, **about}, stored)
         continued = base is not None and _continues(base.body, prefix + suffix)
-        self._cache.add(self._run, _Kept(digest, kept, base.chain + 1 if base else 0), base if continued else None)
+        clean = None if about or content_encoding else self._redactor.generation
+        latest = _Kept(digest, kept, base.chain + 1 if base else 0, clean)
+        self._cache.add(self._run, latest, base if continued else None)
         return self._written[digest]
 
     def _grown(self, body: bytes, content_encoding: str) -> GrowingBody:
@@ -156,15 +167,26 @@ class BodyPack:
             grown.add(body[start : start + _PIECE])
         return grown
 
+    def _is_clean(self, body: bytes, common: "_Common") -> bool:
+        """Whether an earlier body held no secret and what is new in this one holds none: only that need be searched."""
+        base, prefix, suffix = common
+        if base is None or base.clean != self._redactor.generation:
+            return False
+        return not self._found(body[max(0, prefix - _REACH) : len(body) - suffix + _REACH])
+
+    def _found(self, text: bytes) -> list[Found]:
+        try:
+            return self._redactor.find(text)
+        except Exception as error:  # whatever it is, no secret may slip through (law 4)
+            raise UnsearchableError(f"it could not be searched for secrets: {error!r}") from error
+
     def _searched(self, body: bytes, content_encoding: str) -> tuple[bytes, dict[str, Any]]:
         """What is kept of a body, and what is said of that."""
         try:
             plain = decoded(body, content_encoding)
-            found = self._redactor.find(plain)
         except DecodingError as error:
             raise UnsearchableError(f"it could not be searched for secrets: {error}") from error
-        except Exception as error:  # whatever it is, no secret may slip through (law 4)
-            raise UnsearchableError(f"it could not be searched for secrets: {error!r}") from error
+        found = self._found(plain)
         if not found:
             return body, {}
         kept = masked(plain, found)
@@ -216,9 +238,12 @@ def _about(counts: Mapping[str, int], kept: str, *, decoded: bool) -> dict[str, 
     return {"masked": dict(sorted(counts.items())), "kept": kept, **({"decoded": True} if decoded else {})}
 
 
-def _most_in_common(body: bytes, candidates: list[_Kept]) -> tuple[_Kept | None, int, int]:
+_Common: TypeAlias = tuple[_Kept | None, int, int]
+
+
+def _most_in_common(body: bytes, candidates: list[_Kept]) -> _Common:
     """The earlier body that shares most with this one, and how many bytes at its start and its end."""
-    best: tuple[_Kept | None, int, int] = (None, 0, 0)
+    best: _Common = (None, 0, 0)
     most = _WORTH_SHARING
     for kept in reversed(candidates):
         if kept.chain >= _LONGEST_CHAIN:

@@ -47,6 +47,8 @@ class Redactor:
         self._learnt: OrderedDict[str, None] = OrderedDict()
         self._own: Scanner | None = None
         self._is_ready = False
+        self.generation = 0
+        """Grows whenever more is known: what was searched before may hold a secret after all."""
 
     def prepare(self) -> None:
         """Load and compile the rules, which takes some tenths of a second, now and not when they are first needed.
@@ -67,6 +69,7 @@ class Redactor:
         elif secret not in self._secrets and is_telling(secret) and not secret.startswith(RUN_KEY_PREFIX):
             self._learnt[secret] = None
             self._is_ready = False
+            self.generation += 1
             if len(self._learnt) > _MOST_LEARNT:
                 self._learnt.popitem(last=False)
 

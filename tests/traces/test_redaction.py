@@ -1,6 +1,7 @@
 """No secret is written, in whatever form and however it is cut; what is none stays byte for byte."""
 
 import base64
+import hashlib
 import itertools
 import json
 import random
@@ -364,3 +365,39 @@ def test_a_conversation_with_a_secret_still_shares(tmp_path: Path) -> None:
         assert about is not None
         assert about.counts == {"github-token": 1}
     assert (tmp_path / "bodies" / "bodies.pack").stat().st_size < 20_000
+
+
+@settings(max_examples=60)
+@given(
+    secret=st.sampled_from(sorted(COMMON.values())),
+    before=st.integers(0, 30_000),
+    behind=st.integers(0, 30_000),
+    known=st.floats(0, 1),
+)
+def test_a_secret_that_grows_from_one_request_to_the_next_is_masked(
+    tmp_path_factory: pytest.TempPathFactory, secret: str, before: int, behind: int, known: float
+) -> None:
+    """Only what is new in a request is searched: a secret of which the request before held a part is found all the same."""
+    text, rest = random_word(before, 1, WORD + " "), random_word(behind, 2, WORD + " ")
+    cut = int(known * len(secret))
+    folder = tmp_path_factory.mktemp("run") / "bodies"
+    pack = BodyPack(folder, BodyCache(), REDACTOR)
+    for body in (f"{text} {secret[:cut]} {rest}".encode(), whole := f"{text} {secret} {rest}".encode()):
+        pack.put_request(body, hashlib.sha256(body).hexdigest())
+    pack.close()
+    assert secret.encode() not in BodyReader(folder).get(hashlib.sha256(whole).hexdigest())
+
+
+def test_what_is_learnt_later_is_masked_in_what_was_searched_before(tmp_path: Path) -> None:
+    """A secret that the beginning of a conversation holds, and that is only known now, is masked from the next request on."""
+    redactor = Redactor()
+    secret = random_word(40, 5)
+    pack = BodyPack(tmp_path / "bodies", BodyCache(), redactor)
+    bodies = [f"the word is {secret} {'go on ' * (9000 + turn)}".encode() for turn in range(3)]
+    for body in bodies:
+        pack.put_request(body, hashlib.sha256(body).hexdigest())
+        redactor.learn(secret)
+    pack.close()
+    reader = BodyReader(tmp_path / "bodies")
+    kept = [reader.get(hashlib.sha256(body).hexdigest()) for body in bodies]
+    assert [secret.encode() in body for body in kept] == [True, False, False]

@@ -46,7 +46,7 @@ _LONGEST_MESSAGE: Final = 8 * 1024
 _MAX_INT: Final = 2**63
 _REMOTE_PARENT_KNOWN: Final = 0x100
 _REMOTE_PARENT: Final = 0x200
-_ATTRIBUTES_ALONE: Final = b'{"attributes":'
+_ATTRIBUTES: Final = b'"attributes":['
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +105,9 @@ def encode_attributes_once(attributes: Mapping[str, Any], redactor: Redactor) ->
     """Attributes for several spans, masked by `redactor`, and short enough to leave each span as much room again."""
     # A span with nothing else in it is masked and cut as any other.
     data = _fitting({"attributes": encode_attributes(attributes)}, redactor, SPAN_LIMIT // 2)
-    dropped = 0 if data.startswith(_ATTRIBUTES_ALONE) else orjson.loads(data)["droppedAttributesCount"]
-    return EncodedAttributes(data[data.index(b"[") + 1 : -2], dropped)
+    before, _, text = data.partition(_ATTRIBUTES)
+    dropped = 0 if before == b"{" else orjson.loads(data).get("droppedAttributesCount", 0)
+    return EncodedAttributes(text[:-2], dropped)
 
 
 def encode_span(span: ReadableSpan, redactor: Redactor | None = None, more: EncodedAttributes = NO_ATTRIBUTES) -> bytes:

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from tachograph.traces import SpanRecord, call_from_span, is_call, read_calls, read_spans
+from tachograph.traces import Redactor, SpanRecord, call_from_span, is_call, read_calls, read_spans
 from tachograph.traces._otlp import (
     LINE_LIMIT,
     SPAN_LIMIT,
@@ -24,6 +24,7 @@ from tachograph.traces._otlp import (
     decode_attributes,
     decode_line,
     encode_attributes,
+    encode_attributes_once,
     encode_moment,
     encode_span,
 )
@@ -224,6 +225,18 @@ def test_a_span_that_would_not_fit_a_line_loses_its_longest_attributes() -> None
         assert decoded(line).attributes == {"hash": "f" * 64, "status": 200, "last": 1}
         assert orjson.loads(encoded)["droppedAttributesCount"] == 2
         assert parsed_by_protobuf(line)
+
+
+def test_attributes_that_are_encoded_once_leave_room_for_others() -> None:
+    """What several spans share, and what each adds, make lines that hold both, cut to fit, and say what was left out."""
+    shared = encode_attributes_once({"a": "1" * 2**19, "b": "2" * 2**18, "c": 3}, Redactor())
+    span = orjson.loads(
+        encode_moment("call.start", context_of(make_span()), {"d": "4" * 2**20, "e": 5}, START, more=shared)
+    )
+    assert [one["key"] for one in span["attributes"]] == ["e", "b", "c"]
+    assert span["droppedAttributesCount"] == 2
+    alone = orjson.loads(encode_moment("call.start", context_of(make_span()), {}, START, more=shared))
+    assert [one["key"] for one in alone["attributes"]] == ["b", "c"]
 
 
 def test_a_moment_is_a_span_of_no_duration_below_another() -> None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from ..traces import CallRequest, DecodingError, decoded
 from ._headers import Head, recorded_head, recorded_query
+from ._large_body import LargeBody
 from ._observation import session_of
 from .apis import Api, Question
 
@@ -15,12 +16,17 @@ _LONGEST_READ: Final = 64 * 2**20
 """Bytes of a request. Parsed it takes as much memory again: a longer one is only passed on, kept, and hashed as it is."""
 
 
-def read_question(api: Api | None, headers: Mapping[str, str], body: bytes | None) -> Question:
+def read_question(api: Api | None, headers: Mapping[str, str], body: bytes | LargeBody | None) -> Question:
     """What a request asks for, by its body; nothing is known of a request to an API that is not read."""
     if api is None:
         return Question()
     if body is not None and len(body) > _LONGEST_READ:
         return Question(unread=f"a request of more than {_LONGEST_READ} bytes is not read")
+    if isinstance(body, LargeBody):
+        try:
+            body = body.content()
+        except OSError as error:
+            return Question(unread=f"it could not be read back: {error.strerror or error}")
     try:
         plain = decoded(body or b"", headers.get("content-encoding", ""))
     except DecodingError as error:
@@ -39,8 +45,8 @@ def recorded_request(
     question: Question,
     headers: Mapping[str, str],
     head: Head,
-    body: bytes,
-    sent: bytes | None = None,
+    body: bytes | LargeBody,
+    sent: bytes | LargeBody | None = None,
 ) -> CallRequest:
     """The request for the record, its secrets masked.
 
@@ -70,9 +76,13 @@ def recorded_request(
         session_id=session_of(headers) or question.conversation_id,
         previous_response_id=question.previous_response_id,
         unread=question.unread,
-        body_hash=hashlib.sha256(body).hexdigest(),
+        body_hash=_sha256_of(body),
         bytes=len(body),
-        sent_body_hash=None if sent is None else hashlib.sha256(sent).hexdigest(),
+        sent_body_hash=None if sent is None else _sha256_of(sent),
         sent_bytes=None if sent is None else len(sent),
         head=recorded_head(head),
     )
+
+
+def _sha256_of(body: bytes | LargeBody) -> str:
+    return body.sha256 if isinstance(body, LargeBody) else hashlib.sha256(body).hexdigest()

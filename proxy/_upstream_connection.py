@@ -298,6 +298,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Be done with an exchange; False if the connection can serve no other, and is closed."""
         reusable = self._keep_alive and self._on_sent is None and not self._writing_paused
         self._in_exchange = False
+        self._on_sent = None
         self.idle_since = self._loop.time()
         self._begin("")
         if reusable and not self.transport.is_closing():

@@ -275,6 +275,25 @@ def test_a_disk_that_is_full_for_bodies_only(serve: Any, tmp_path: Path) -> None
         assert verify(folder).state == "sealed", verify(folder).problems
 
 
+@needs_mounts
+def test_a_large_request_on_a_full_disk(serve: Any, tmp_path: Path) -> None:
+    """A request that does not fit on the disk is held in memory and answered; the call says why its body is not kept."""
+    folder = tmp_path / "runs" / "r"
+    with mounted(folder / "bodies", "size=8m"):
+        served = serve()
+        huge = {"role": "user", "content": os.urandom(12 * 2**20).hex()}
+        assert served.ask({**QUESTION, "messages": [huge]})["choices"]
+        assert served.ask()["choices"]
+        said = served.stop()
+        assert "a large request is held in memory: No space left on device" in said
+        assert "Traceback" not in said
+        large, small = read_run(folder).calls
+        assert (large.outcome, large.bodies_lost) == ("completed", "No space left on device")
+        assert (large.request.bytes or 0) > 24 * 2**20
+        assert (small.outcome, small.bodies_lost) == ("completed", None), "the room was given back"
+        assert verify(folder).state == "sealed", verify(folder).problems
+
+
 _SHUT_DOWN = 0x8004587D
 """EXT4_IOC_SHUTDOWN: from here on every write to the file system fails with EIO."""
 

@@ -61,7 +61,7 @@ def kept_bodies(wire: "Wire") -> BodyReader:
 
 
 @pytest.mark.parametrize("framing", ["length", "chunks"])
-@pytest.mark.parametrize("size", [LARGEST_COMPARED, LARGEST_COMPARED + 1, 40 * MIB])
+@pytest.mark.parametrize("size", [LARGEST_COMPARED, LARGEST_COMPARED + 1, 24 * MIB])
 async def test_every_byte_of_a_large_request_reaches_the_upstream(
     wire: "Wire", upstream: "Upstream", framing: str, size: int
 ) -> None:
@@ -189,7 +189,7 @@ async def agent_of(wire: "Wire", port: int, **settings: Any) -> "Agent":
 
 async def test_a_large_request_is_on_disk_before_the_upstream_sees_it(wire: "Wire") -> None:
     """When the first byte goes up, the announcement and the whole body are in the run's folder already (law 2)."""
-    body, kept = noise(30 * MIB), []
+    body, kept = noise(20 * MIB), []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -208,7 +208,7 @@ async def test_a_large_request_is_on_disk_before_the_upstream_sees_it(wire: "Wir
 @pytest.mark.parametrize("is_tls", [False, True])
 async def test_an_upstream_that_reads_slowly_makes_a_large_request_wait(wire: "Wire", is_tls: bool) -> None:  # noqa: FBT001
     """While the upstream reads nothing, what waits for it waits on disk; others are served; then every byte arrives."""
-    body, goes_on, read = noise(40 * MIB), asyncio.Event(), []
+    body, goes_on, read = noise(24 * MIB), asyncio.Event(), []
     authority = trustme.CA()
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(tls)
@@ -248,7 +248,7 @@ async def test_an_upstream_that_answers_early_is_heard(wire: "Wire") -> None:
 
     async with server(answer) as port:
         agent = await agent_of(wire, port)
-        await agent.send(framed(noise(40 * MIB), "length"))
+        await agent.send(framed(noise(24 * MIB), "length"))
         assert (await agent.reply()).status == 413
         over.set()
     assert [call.outcome for call in wire.calls()] == ["completed"]
@@ -269,7 +269,7 @@ async def test_a_large_request_is_let_go_of_when_the_answer_begins(wire: "Wire",
 async def test_an_agent_that_leaves_in_the_middle_of_a_large_request(wire: "Wire", upstream: "Upstream") -> None:
     """Nothing goes up, nothing is recorded, and what had come lies on no disk any more."""
     agent = await wire.agent()
-    await agent.send(framed(noise(40 * MIB), "length")[: 30 * MIB])
+    await agent.send(framed(noise(24 * MIB), "length")[: 20 * MIB])
     await wire.eventually(lambda: spilled(wire.store))
     await agent.hang_up()
     await wire.eventually(lambda: not spilled(wire.store))
@@ -280,7 +280,7 @@ async def test_an_agent_that_leaves_in_the_middle_of_a_large_request(wire: "Wire
 
 async def test_an_agent_that_leaves_while_a_large_request_goes_up(wire: "Wire") -> None:
     """The upstream's connection is closed, the call is on disk with its body, and the file is gone."""
-    body, closed = noise(40 * MIB), asyncio.Event()
+    body, closed = noise(24 * MIB), asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -365,7 +365,7 @@ async def test_a_large_request_is_held_where_the_disk_has_no_room(
     wire: "Wire", upstream: "Upstream", caplog: pytest.LogCaptureFixture
 ) -> None:
     """The agent notices nothing (law 1): the request is held, and goes up; the call says why its body is not kept."""
-    body = noise(40 * MIB)
+    body = noise(24 * MIB)
     agent = await wire.agent()
     with file_limit(8 * MIB):
         await agent.send(framed(body, "chunks"))
@@ -380,12 +380,12 @@ async def test_a_large_request_is_held_where_the_disk_has_no_room(
 
 async def test_a_spilled_request_that_cannot_be_read_back(wire: "Wire") -> None:
     """What is gone from the disk while the upstream reads is a cut for both, and told: nobody gets other bytes."""
-    body, got = noise(40 * MIB), bytearray()
+    body, got = noise(24 * MIB), bytearray()
 
     async def answer(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         for link in spilled(wire.store):
-            os.truncate(link, 25 * MIB)
+            os.truncate(link, 18 * MIB)
         with contextlib.suppress(ConnectionError):
             while piece := await reader.read(MIB):
                 got.extend(piece)

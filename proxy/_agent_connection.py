@@ -8,19 +8,21 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any, Final
 
 import httptools
 
-from ._headers import Head, fields_of, offers_websocket
+from ..traces import LARGEST_COMPARED
+from ._agent_request import AgentRequest, Handle, Judge
+from ._headers import fields_of, offers_websocket
+from ._large_body import LargeBody
 from ._limits import Limits
 from ._receiving import Receiving
 from ._refusal import Refusal
 from ._tunnel_end import BytesBehind
 
-__all__ = ["AgentConnection", "AgentRequest", "Handle", "Judge"]
+__all__ = ["AgentConnection"]
 
 _SHORT_BODY: Final = 1024 * 1024
 """Bytes. A longer body is taken of those only who may call: memory must not be filled by who has no key."""
@@ -32,43 +34,7 @@ _PIPELINED: Final = 16
 """Requests that may wait behind one that is being answered, before no more are read."""
 
 
-@dataclass(slots=True, kw_only=True)
-class AgentRequest:
-    """A request as it came, whole. Its body is let go of when it is answered: many streams are open at a time."""
-
-    connection: "AgentConnection"
-    method: str
-    target: str
-    """As on the wire, percent-encoding untouched."""
-    version: str
-    """`1.0` or `1.1`."""
-    keep_alive: bool
-    """The connection may serve another request."""
-    head: Head
-    headers: dict[str, str]
-    """The head to look things up in: lower-case names."""
-    body: bytes | None = field(default=None, repr=False)
-    """None if it has none; empty if it said that it has one of no bytes, in chunks."""
-    start_ns: int
-    """Unix time at which its head was in, nanoseconds."""
-    started: int
-    """The monotonic clock at that moment."""
-    read: int = 0
-    """The monotonic clock when its body was in."""
-    is_answered: bool = False
-    """Bytes of an answer have gone to the agent."""
-    refusal: Refusal | None = None
-    """Why it was not read to its end; None if it was."""
-    behind: BytesBehind | None = None
-    """What came behind it, if it offers an upgrade to WebSocket; else None, and what comes is the next request."""
-
-
 _logger = logging.getLogger("tachograph.proxy.connections")
-
-Handle = Callable[[AgentRequest], Awaitable[None]]
-"""Answers a request through its connection."""
-Judge = Callable[[AgentRequest], Refusal | None]
-"""Says of a request, by its head alone, why it will not be answered; None if it will be."""
 
 
 class AgentConnection(asyncio.Protocol):
@@ -107,7 +73,7 @@ class AgentConnection(asyncio.Protocol):
         closed: Callable[["AgentConnection"], None],
         limits: Limits,
     ) -> None:
-        """Take who answers and who may be answered, who is told of beginning and end, and how much is taken from agents."""
+        """Take who answers, who judges what is not in yet, who is told of beginning and end, and how much is taken."""
         self._judge = judge
         self._limits = limits
         self._handle = handle
@@ -130,7 +96,7 @@ class AgentConnection(asyncio.Protocol):
         self._lines: list[tuple[bytes, bytes]] = []
         self._head_bytes = self._body_bytes = 0
         self._allowed_body = min(_SHORT_BODY, self._limits.body)
-        self._body: list[bytes] = []
+        self._body: list[bytes] | LargeBody = []
         self._request: AgentRequest | None = None
 
     # What asyncio calls.
@@ -147,6 +113,7 @@ class AgentConnection(asyncio.Protocol):
         if self._lingering is not None:
             self._lingering.cancel()
         self._waiting.clear()
+        self._body = []
         if self.task is not None:
             self.task.cancel()
 
@@ -225,14 +192,18 @@ class AgentConnection(asyncio.Protocol):
         """Take a body of this size or more, or have the request refused: what comes of it from here on is not read."""
         assert self._request is not None
         most = self._limits.body
-        refusal = self._judge(self._request)
+        refusal = self._judge.refusal_of(self._request)
         if size > most and refusal is None:
             told = f"the body of the request has more than {most} bytes{_RAISED_BY.format('body')}"
             refusal = Refusal(413, "request_too_large", told)
         if refusal is not None:
             self._give_up_request(refusal)
             raise _RefusedError
-        self._allowed_body = most
+        self._allowed_body = most if size > LARGEST_COMPARED else min(most, LARGEST_COMPARED)
+        if size > LARGEST_COMPARED and isinstance(self._body, list):
+            pieces, self._body = self._body, self._judge.large_body_of(self._request)
+            for piece in pieces:
+                self._body.append(piece)
 
     def _give_up_request(self, refusal: Refusal) -> None:
         assert self._request is not None
@@ -247,7 +218,8 @@ class AgentConnection(asyncio.Protocol):
         if request is None or self._parser.should_upgrade():
             return
         if self._body or "transfer-encoding" in request.headers:
-            request.body = b"".join(self._body)
+            body = self._body
+            request.body = body if isinstance(body, LargeBody) else b"".join(body)
         self._begin_message()
         self._add_request(request)
 

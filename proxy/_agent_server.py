@@ -9,7 +9,8 @@ import socket
 from typing import Final
 
 from ..traces import ProxyError
-from ._agent_connection import AgentConnection, AgentRequest, Handle, Judge
+from ._agent_connection import AgentConnection
+from ._agent_request import AgentRequest, Handle, Judge
 from ._limits import Limits
 from ._response import send_error
 

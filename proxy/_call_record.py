@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ..traces import Amendment, GrowingBody, HashedBody, OpenCall, Outcome, RunRecording, UnsearchableError
 from ._body_policy import LOST, told_of_amendment, told_of_call, told_of_request
+from ._large_body import LargeBody
 from ._observation import Observation
 from ._runs import OpenRun
 
@@ -67,14 +68,16 @@ class CallRecord:
             with self:
                 await self._run.sync()
 
-    async def announce(self, body: bytes, sent: bytes | None, content_encoding: str = "") -> None:
+    async def announce(
+        self, body: bytes | LargeBody, sent: bytes | LargeBody | None, content_encoding: str = ""
+    ) -> None:
         """Put the request on disk, safe against power loss if that is asked for."""
         self.begin(body, sent, content_encoding)
         if self._sync:
             with self:
                 await self._run.sync()
 
-    def begin(self, body: bytes, sent: bytes | None, content_encoding: str = "") -> None:
+    def begin(self, body: bytes | LargeBody, sent: bytes | LargeBody | None, content_encoding: str = "") -> None:
         """Put the request on disk: the agent's body, and the one that the upstream gets if it is another."""
         observation = self._observation
         with self:
@@ -147,17 +150,22 @@ class CallRecord:
             if self._opened is not None:
                 self._run.recording.amend_call(self._opened, told_of_amendment(self._run.bodies, amendment))
 
-    def _keep_requests(self, body: bytes, sent: bytes | None, content_encoding: str) -> None:
-        request, bodies = self._observation.request, self._run.recording.bodies
-        if request.body_hash is not None:
-            digest = request.body_hash
-            self._keep(digest, lambda: bodies.put_request(body, digest, content_encoding))
-        if sent is not None and request.sent_body_hash is not None:
-            sent_digest = request.sent_body_hash
-            self._keep(sent_digest, lambda: bodies.put_request(sent, sent_digest))
+    def _keep_requests(self, body: bytes | LargeBody, sent: bytes | LargeBody | None, content_encoding: str) -> None:
+        request = self._observation.request
+        self._keep_request(body, request.body_hash, content_encoding)
+        if sent is not None:
+            self._keep_request(sent, request.sent_body_hash)
+
+    def _keep_request(self, body: bytes | LargeBody, digest: str | None, content_encoding: str = "") -> None:
+        if isinstance(body, LargeBody):
+            self._keep_grown(body.kept)
+        elif digest is not None:
+            self._keep(digest, lambda: self._run.recording.bodies.put_request(body, digest, content_encoding))
 
     def _keep_response(self) -> None:
-        body = self._observation.body
+        self._keep_grown(self._observation.body)
+
+    def _keep_grown(self, body: HashedBody) -> None:
         if isinstance(body, GrowingBody):
             self._keep(body.sha256, lambda: self._run.recording.bodies.put_response(body))
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from ._agent_connection import AgentRequest
+from ._agent_request import AgentRequest
 from ._agent_server import INTERRUPTED
 from ._call_record import CallRecord
 from ._headers import fields_of, forwarded, masked

@@ -1,10 +1,10 @@
 """What a request to the proxy is: which run, which question, which headers; then an exchange."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ..traces import CallRequest, StoreError
-from ._agent_connection import AgentRequest
+from ._agent_request import AgentRequest
 from ._call_record import CallRecord
 from ._exchange import Exchange
 from ._headers import (
@@ -18,6 +18,7 @@ from ._headers import (
     without_query_keys,
 )
 from ._keys import PREFIX
+from ._large_body import LargeBody
 from ._observation import Observation
 from ._refusal import Refusal, RefusedError
 from ._refused_calls import RefusedCalls
@@ -51,7 +52,7 @@ class _Incoming:
     """None if it is none that is read here."""
     question: Question
     upstream: Upstream
-    asking: bytes | None = None
+    asking: bytes | LargeBody | None = None
     """The body that also asks for usage; None if it goes up as it came."""
 
     def let_go(self) -> None:
@@ -108,6 +109,12 @@ class Handler:
             return Refusal(503, _CANNOT_RECORD, str(error))
         return None
 
+    def large_body_of(self, request: AgentRequest) -> LargeBody:
+        """Where the body of a request is put that will be answered, as `refusal_of` says, and is too large to be held."""
+        target = split_target(request.target)
+        assert target is not None
+        return self._runs.run_of(target, request.headers).new_large_body(request.headers, target.query)
+
     def _refuse(self, request: AgentRequest, target: Target, refusal: Refusal, run: OpenRun | None = None) -> None:
         self.refused_calls.record(request, target, refusal, run)
         send_error(request, refusal.status, refusal.code, refusal.message)
@@ -133,21 +140,27 @@ class Handler:
         if is_answered:
             return
         incoming.asking = None
+        if isinstance(incoming.request.body, LargeBody):
+            incoming.question = read_question(incoming.api, incoming.request.headers, incoming.request.body)
         status, _ = await self._exchange(incoming)
         if status is not None and status < _FIRST_ERROR:
             incoming.upstream.refuses_options = True
 
-    def _asking(self, incoming: _Incoming) -> bytes | None:
+    def _asking(self, incoming: _Incoming) -> bytes | LargeBody | None:
         """The request with the option for usage; None if it has it, needs none, or is not to be changed."""
         if not self._asks_for_usage or incoming.upstream.refuses_options or not incoming.question.wants_usage_asked_for:
             return None
-        body = incoming.request.body
-        if body is None or "content-encoding" in incoming.request.headers:
+        request, parsed = incoming.request, incoming.question.parsed
+        if request.body is None or "content-encoding" in request.headers:
             return None
         try:
-            return ask_for_usage(body, incoming.question.parsed)
-        except RecursionError:
+            if not isinstance(request.body, LargeBody):
+                return ask_for_usage(request.body, parsed)
+            asking = incoming.run.new_large_body(request.headers, incoming.target.query)
+            asking.append(ask_for_usage(request.body.content(), parsed))
+        except (RecursionError, OSError):
             return None
+        return asking
 
     async def _exchange(self, incoming: _Incoming) -> tuple[int | None, bool]:
         """One exchange: the upstream's status, and whether the agent has an answer."""
@@ -164,6 +177,10 @@ class Handler:
         )
         observation.stamp("request_read", request.read)
         record = CallRecord(run, observation, sync=self._settings.sync)
+        if isinstance(request.body, LargeBody):
+            # Read it takes as much memory again, and the upstream may take it slowly.
+            record.hash_request()
+            incoming.question = replace(incoming.question, parsed=None)
         await record.announce(request.body or b"", incoming.asking, request.headers.get("content-encoding", ""))
         remover = None if incoming.asking is None else UsageRemover()
         exchange = Exchange(request, observation, record, remover, incoming.let_go)

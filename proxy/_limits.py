@@ -15,7 +15,7 @@ class Limits:
     head: int = 1024 * 1024
     """Bytes of a request's head. Room for agents' beta lists and trace headers. Beyond it: 431."""
     body: int = 1024 * 1024 * 1024
-    """Bytes of a request's body, as sent; it is held in memory. The largest file that OpenAI takes is half as large. 413."""
+    """Bytes of a request's body, as sent; beyond 16 MiB it lies on disk. OpenAI takes files of half of this. 413."""
     receive: float = 60.0
     """Seconds in which a head must be in, and seconds of silence within a body. 408."""
     idle: float = 3600.0

@@ -45,7 +45,7 @@ class Proxy:
         """What masks the secrets in all that is written."""
         self._runs = OpenRuns(RunStore(settings.store, self.redactor), settings)
         self._handler = Handler(settings, self._runs, self._upstreams)
-        self._server = AgentServer(self._handler, self._handler.refusal_of, settings.limits)
+        self._server = AgentServer(self._handler, self._handler, settings.limits)
         self._keys: dict[str, str] = {}
 
     async def start(self) -> None:

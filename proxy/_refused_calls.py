@@ -10,7 +10,7 @@ import time
 from typing import Final
 
 from ..traces import Call, CallRequest, CallResponse, Timing, Usage, new_run_id
-from ._agent_connection import AgentRequest
+from ._agent_request import AgentRequest
 from ._headers import recorded_head, recorded_query
 from ._refusal import Refusal
 from ._runs import OpenRun, OpenRuns, Target

@@ -5,6 +5,7 @@ from typing import Final
 
 from ..traces import CallRequest, DecodingError, decoded
 from ._headers import Head, recorded_head, recorded_query
+from ._large_body import LargeBody
 from ._observation import session_of
 from .apis import Api, Question
 
@@ -14,12 +15,17 @@ _LONGEST_READ: Final = 64 * 2**20
 """Bytes of a request. Parsed it takes as much memory again: a longer one is only passed on, kept, and hashed as it is."""
 
 
-def read_question(api: Api | None, headers: Mapping[str, str], body: bytes | None) -> Question:
+def read_question(api: Api | None, headers: Mapping[str, str], body: bytes | LargeBody | None) -> Question:
     """What a request asks for, by its body; nothing is known of a request to an API that is not read."""
     if api is None:
         return Question()
     if body is not None and len(body) > _LONGEST_READ:
         return Question(unread=f"a request of more than {_LONGEST_READ} bytes is not read")
+    if isinstance(body, LargeBody):
+        try:
+            body = body.content()
+        except OSError as error:
+            return Question(unread=f"it could not be read back: {error.strerror or error}")
     try:
         plain = decoded(body or b"", headers.get("content-encoding", ""))
     except DecodingError as error:
@@ -38,9 +44,9 @@ def recorded_request(
     question: Question,
     headers: Mapping[str, str],
     head: Head,
-    body: bytes,
-    sha256: Callable[[bytes], str],
-    sent: bytes | None = None,
+    body: bytes | LargeBody,
+    sha256: Callable[[bytes | LargeBody], str],
+    sent: bytes | LargeBody | None = None,
 ) -> CallRequest:
     """The request for the record, its secrets masked.
 

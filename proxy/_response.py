@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
-from ._agent_connection import AgentRequest
+from ._agent_request import AgentRequest
 from ._headers import Head
 from .apis import api_of, openai_error
 

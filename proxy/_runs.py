@@ -12,6 +12,7 @@ from ._attempts import Attempts
 from ._group_commit import GroupCommit
 from ._headers import RUN_HEADER, presented_run_keys, presented_secrets
 from ._keys import PREFIX, RunKeys
+from ._large_body import LargeBody
 from ._refusal import RefusedError
 from ._settings import BodyPolicy, ProxySettings
 
@@ -106,13 +107,22 @@ class OpenRun:
         """An empty body for an answer, of which as much is kept as is wanted."""
         return self.recording.bodies.new_response() if self.bodies == "full" else HashedBody()
 
-    def sha256_of_body(self, body: bytes) -> str:
+    def sha256_of_body(self, body: bytes | LargeBody) -> str:
         """Hex sha256 of a request's body."""
+        if isinstance(body, LargeBody):
+            return body.sha256
         return self._hashes.sha256((self.recording.run_id, "body"), body)
 
     def sha256_of_canonical(self, text: bytes) -> str:
         """Hex sha256 of a request in its canonical form."""
         return self._hashes.sha256((self.recording.run_id, "canonical"), text)
+
+    def new_large_body(self, headers: Mapping[str, str], query: str | None) -> LargeBody:
+        """An empty body for a large request with this head, of which as much is kept as is wanted."""
+        self.learn_secrets(headers, query)
+        body = LargeBody(self.recording.bodies.new_spill, self.new_response())
+        body.kept.decode(headers.get("content-encoding", ""))
+        return body
 
     def learn_secrets(self, headers: Mapping[str, str], query: str | None) -> None:
         """Have what an agent presents as a key masked from here on."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ..traces import Sender
-from ._agent_connection import AgentRequest
+from ._agent_request import AgentRequest
 from ._tunnel_end import TunnelEnd
 from ._tunnel_record import TunnelRecord
 

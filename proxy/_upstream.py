@@ -2,11 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from ..traces import ProxyError
+from ._large_body import LargeBody
 from ._settings import UpstreamSettings
 from ._upstream_connection import UpstreamConnection
 from ._upstream_way import connect, tls_context
@@ -26,7 +28,7 @@ class Outgoing:
     """Path behind the upstream's base, and query, percent-encoding untouched."""
     headers: list[tuple[bytes, bytes]]
     """All of them but `Host` and `Transfer-Encoding`."""
-    body: bytes | None
+    body: bytes | LargeBody | None
     chunked: bool
     """The agent sent the body in chunks, without a length."""
     offers_upgrade: bool = False
@@ -147,8 +149,11 @@ class Upstream:
         return b"\r\n".join(lines)
 
 
-def _framed(outgoing: Outgoing) -> bytes | None:
+def _framed(outgoing: Outgoing) -> bytes | Iterator[bytes] | None:
     body = outgoing.body
+    if isinstance(body, LargeBody):
+        pieces = body.pieces()
+        return chain((b"%x\r\n" % len(body),), pieces, (b"\r\n0\r\n\r\n",)) if outgoing.chunked else pieces
     if not outgoing.chunked or body is None:
         return body
     return b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"

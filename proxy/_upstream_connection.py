@@ -1,7 +1,7 @@
 """A connection to the upstream: a request out, a response in, byte by byte as it comes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import httptools
@@ -49,6 +49,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_parser",
         "_pieces",
         "_reading_paused",
+        "_rest",
         "_until_close",
         "_waiter",
         "_writing_paused",
@@ -90,6 +91,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._failure: str | None = None
         self._keep_alive = False
         self._offers_upgrade = False
+        self._rest: Iterator[bytes] | None = None
         self.status = 0
         self.reason = b""
         self.head: Head = ()
@@ -119,7 +121,10 @@ class UpstreamConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._writing_paused = False
-        self._tell_sent()
+        if self._rest is None:
+            self._tell_sent()
+        else:
+            self._send_piece()
 
     def data_received(self, data: bytes) -> None:
         if not self._in_exchange:
@@ -192,14 +197,20 @@ class UpstreamConnection(asyncio.Protocol):
     # The exchange.
 
     def send(
-        self, method: str, head: bytes, body: bytes | None, on_sent: Callable[[], None], *, offers_upgrade: bool = False
+        self,
+        method: str,
+        head: bytes,
+        body: bytes | Iterator[bytes] | None,
+        on_sent: Callable[[], None],
+        *,
+        offers_upgrade: bool = False,
     ) -> None:
         """Send a request.
 
         Args:
             method: its method.
             head: request line and headers, with the empty line.
-            body: the rest, framed as the head says; None if there is none.
+            body: the rest, framed as the head says, or its pieces, each taken when the one before has left; None without one.
             on_sent: called when all of it has been handed to the kernel, or nearly so.
             offers_upgrade: the answer may be that the connection goes on by another protocol.
         """
@@ -207,13 +218,38 @@ class UpstreamConnection(asyncio.Protocol):
         self._offers_upgrade = offers_upgrade
         self._in_exchange = True
         self._on_sent = on_sent
-        if body is None or len(body) <= _SENT_AT_ONCE:
-            self.transport.write(head + body if body else head)
+        if not body:
+            self.transport.write(head)
+        elif not isinstance(body, bytes):
+            self.transport.write(head)
+            self._rest = body
+            return self._send_piece()
+        elif len(body) <= _SENT_AT_ONCE:
+            self.transport.write(head + body)
         else:
             self.transport.write(head)
             self.transport.write(body)
         if not self._writing_paused:
             self._tell_sent()
+        return None
+
+    def _send_piece(self) -> None:
+        """Send the next piece of a body that comes in pieces; before the one behind it others have their turn."""
+        if self._rest is None or self._writing_paused or self.transport.is_closing():
+            return
+        try:
+            piece = next(self._rest, None)
+        except OSError as error:
+            self._fail(f"the request could not be read back: {error.strerror or error}")
+            self.transport.abort()
+            self._wake()
+        else:
+            if piece is None:
+                self._rest = None
+                self._tell_sent()
+            else:
+                self.transport.write(piece)
+                self._loop.call_soon(self._send_piece)
 
     def _tell_sent(self) -> None:
         on_sent, self._on_sent = self._on_sent, None
@@ -262,6 +298,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Be done with an exchange; False if the connection can serve no other, and is closed."""
         reusable = self._keep_alive and self._on_sent is None and not self._writing_paused
         self._in_exchange = False
+        self._on_sent = None
         self.idle_since = self._loop.time()
         self._begin("")
         if reusable and not self.transport.is_closing():

@@ -9,13 +9,16 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
-from tachograph.traces import read_calls
+from tachograph.traces import BodyReader, read_calls
 
 MIB = 2**20
 PATIENCE = 120.0
@@ -25,6 +28,13 @@ Answer = Callable[[socket.socket], None]
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="what a process holds in memory is told by /proc"
 )
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def read_request(connection: socket.socket) -> None:
@@ -39,13 +49,17 @@ def read_request(connection: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def upstream_of(answer: Answer) -> Iterator[str]:
-    """A server that answers one request a connection, each on a thread; all connections stay open until the end."""
+def upstream_of(answer: Answer, *, read: bool = True) -> Iterator[str]:
+    """A server that answers one request a connection, each on a thread; all connections stay open until the end.
+
+    With `read` the request has been read when `answer` is called.
+    """
     taken: list[socket.socket] = []
 
     def serve(connection: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            read_request(connection)
+            if read:
+                read_request(connection)
             answer(connection)
 
     def accept() -> None:
@@ -89,12 +103,14 @@ class Served:
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
-    def ask(self, *body: bytes) -> socket.socket:
+    def ask(self, *body: bytes, chunked: bool = False) -> socket.socket:
         connection = self.connect()
-        length = sum(map(len, body))
-        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % length)
+        framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % sum(map(len, body))
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n%b\r\n\r\n" % framing)
         for piece in body:
-            connection.sendall(piece)
+            connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+        if chunked:
+            connection.sendall(b"0\r\n\r\n")
         return connection
 
     def stop(self) -> None:
@@ -162,20 +178,132 @@ def test_a_huge_answer_is_spilled_not_held(serve: Any, tmp_path: Path, kind: str
     assert [path.name for path in (tmp_path / "runs" / "r" / "bodies").iterdir()] == ["bodies.pack"]
 
 
-def test_a_huge_request_is_not_held_several_times_over(serve: Any, tmp_path: Path) -> None:
-    """A request of 200 MiB is read whole before it goes up, and held no more than about twice while it is put together."""
-    many = 200
-    body = [b'{"model":"m","messages":[{"role":"user","content":"']
-    body += [os.urandom(MIB // 2).hex().encode() for _ in range(many)] + [b'"}]}']
-    with upstream_of(lambda c: c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")) as url:
+@dataclass
+class Reading:
+    """An upstream that reads a large request, when it may, and notes what came."""
+
+    may_read: threading.Event = field(default_factory=threading.Event)
+    heads: list[bytes] = field(default_factory=list)
+    hashes: list[str] = field(default_factory=list)
+
+    def __call__(self, connection: socket.socket) -> None:
+        with connection.makefile("rb") as sent:
+            head = b"".join(iter(sent.readline, b"\r\n"))
+            self.heads.append(head)
+            assert self.may_read.wait(PATIENCE)
+            sha256 = hashlib.sha256()
+            for size in sizes(head, sent):
+                left = size
+                while left:
+                    piece = sent.read(min(left, MIB))
+                    assert piece, "the request was cut"
+                    sha256.update(piece)
+                    left -= len(piece)
+            self.hashes.append(sha256.hexdigest())
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+
+def sizes(head: bytes, sent: BinaryIO) -> Iterator[int]:
+    """Bytes of a body, or of each of its chunks."""
+    if length := re.search(rb"content-length: *(\d+)", head, re.IGNORECASE):
+        yield int(length[1])
+        return
+    while size := int(sent.readline(), 16):
+        yield size
+        sent.readline()
+    sent.readline()
+
+
+def question(megabytes: int, noise: bytes) -> list[bytes]:
+    content = [noise[start:] + noise[:start] for start in range(0, megabytes * 999, 999)]
+    return [b'{"model":"m","messages":[{"role":"user","content":"', *content, b'"}]}']
+
+
+def hash_of(pieces: Iterable[bytes]) -> str:
+    sha256 = hashlib.sha256()
+    for piece in pieces:
+        sha256.update(piece)
+    return sha256.hexdigest()
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+def test_a_huge_request_is_spilled_not_held(serve: Any, tmp_path: Path, framing: str) -> None:
+    """Memory stays flat while 150 MiB come, while the upstream reads nothing, and while it reads. Every byte arrives."""
+    body = question(150, os.urandom(MIB // 2).hex().encode())
+    upstream = Reading()
+    with upstream_of(upstream, read=False) as url:
         served = serve(url)
-        with contextlib.closing(served.ask(*body)) as agent:
+        with contextlib.closing(served.ask(*body, chunked=framing == "chunks")) as agent:
+            wait_for(lambda: upstream.heads)
+            (call,) = read_calls(tmp_path / "runs" / "r")
+            assert (call.outcome, call.request.body_hash) == ("in_flight", hash_of(body)), "on disk before it goes up"
+            assert served.grown_at_most < 60, "while nobody reads"
+            upstream.may_read.set()
             assert agent.recv(MIB).startswith(b"HTTP/1.1 200")
-        assert served.grown_at_most < 2.6 * many
+        assert served.grown_at_most < 60, "from the first byte to the last"
         served.stop()
+    assert upstream.hashes == [hash_of(body)]
     (call,) = read_calls(tmp_path / "runs" / "r")
     assert (call.outcome, call.bodies_lost) == ("completed", None)
-    assert call.request.body_hash == hashlib.sha256(b"".join(body)).hexdigest()
+    assert hash_of([BodyReader(tmp_path / "runs" / "r" / "bodies").get(str(call.request.body_hash))]) == hash_of(body)
+
+
+def many_at_once(served: Served, bodies: list[list[bytes]]) -> None:
+    """Send requests at the same time, each on a connection of its own, and wait for all answers."""
+
+    def ask(body: list[bytes]) -> None:
+        with contextlib.closing(served.ask(*body)) as agent:
+            assert agent.recv(MIB).startswith(b"HTTP/1.1 200")
+
+    with ThreadPoolExecutor(len(bodies)) as agents:
+        list(agents.map(ask, bodies))
+
+
+def test_large_requests_that_are_read_are_read_one_at_a_time(serve: Any, tmp_path: Path) -> None:
+    """Up to 64 MiB a request is parsed for what it asks. Of six at once, only one is in memory at any time."""
+    upstream = Reading()
+    upstream.may_read.set()
+    bodies = [question(30, os.urandom(MIB // 2).hex().encode()) for _ in range(6)]
+    with upstream_of(upstream, read=False) as url:
+        served = serve(url)
+        many_at_once(served, bodies)
+        assert served.grown_at_most < 5 * 30, "one, parsed, and its canonical form; six would be 18 times 30"
+        served.stop()
+    calls = read_calls(tmp_path / "runs" / "r")
+    assert sorted(upstream.hashes) == sorted(map(hash_of, bodies)) == sorted(str(c.request.body_hash) for c in calls)
+    assert all(call.request.model == "m" and call.request_hash for call in calls)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("many", "megabytes"), [(1, 1023), (10, 1023)])
+def test_gigabytes_of_requests(serve: Any, tmp_path: Path, many: int, megabytes: int) -> None:
+    """A request of 1 GiB takes a few MiB of memory; ten of them at once, ten times as little."""
+    upstream = Reading()
+    upstream.may_read.set()
+    body = question(megabytes, os.urandom(MIB // 2).hex().encode())
+    with upstream_of(upstream, read=False) as url:
+        served = serve(url)
+        many_at_once(served, [body] * many)
+        assert served.grown_at_most < 60
+        served.stop()
+    assert upstream.hashes == [hash_of(body)] * many
+    assert [call.outcome for call in read_calls(tmp_path / "runs" / "r")] == ["completed"] * many
+
+
+def test_a_large_request_in_flight_survives_a_kill(serve: Any, tmp_path: Path) -> None:
+    """`kill -9` while the upstream reads a large request: it is on disk, as interrupted, with its whole body (law 2)."""
+    body = question(80, os.urandom(MIB // 2).hex().encode())
+    upstream = Reading()
+    with upstream_of(upstream, read=False) as url:
+        served = serve(url)
+        with contextlib.closing(served.ask(*body)):
+            wait_for(lambda: upstream.heads)
+            served.process.kill()
+            served.process.wait(PATIENCE)
+    (call,) = read_calls(tmp_path / "runs" / "r")
+    assert (call.outcome, call.request.body_hash) == ("interrupted", hash_of(body))
+    assert hash_of([BodyReader(tmp_path / "runs" / "r" / "bodies").get(hash_of(body))]) == hash_of(body)
+    assert [path.name for path in (tmp_path / "runs" / "r" / "bodies").iterdir()] == ["bodies.pack"]
 
 
 def test_memory_is_flat_while_an_agent_does_not_read(serve: Any, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a call and a run are, how they lie on disk, and how they are read back."""
 
+from ._bodies import LARGEST_COMPARED
 from ._body_reader import BodyReader, MaskedBody
 from ._call import (
     Amendment,
@@ -31,10 +32,12 @@ from ._scores import Score, append_scores, latest_scores
 from ._seal import Seal, Survey, Verification, survey, verify
 from ._secret_rules import RUN_KEY_PREFIX, Rule
 from ._span import call_from_span, is_call
+from ._spill import Spill
 from ._store import RunStore, check_run_id, new_run_id
 from ._user_rules import read_rules
 
 __all__ = [
+    "LARGEST_COMPARED",
     "RUN_KEY_PREFIX",
     "VOLATILE_MEMBERS",
     "Amendment",
@@ -66,6 +69,7 @@ __all__ = [
     "Seal",
     "Sender",
     "SpanRecord",
+    "Spill",
     "StoreError",
     "Survey",
     "TachographError",

@@ -37,6 +37,7 @@ else:
     from backports import zstd
 
 __all__ = [
+    "LARGEST_COMPARED",
     "PACK_FORMAT",
     "PACK_FORMAT_KEY",
     "PACK_HEADER",
@@ -61,8 +62,8 @@ _LONGEST_CHAIN: Final = 32
 """After so many bodies that each lean on the one before, one is kept whole: a damaged frame costs no more than these."""
 _REMEMBERED: Final = 4096
 """Bodies that are known to be there, and are not stored again. One that comes again later is: readers take the first."""
-_LARGE: Final = 16 * 2**20
-"""Bytes of a request from which on it is kept as an answer is: in small frames of its own, most of them in no memory."""
+LARGEST_COMPARED: Final = 16 * 2**20
+"""Bytes of a request. A longer one is kept as an answer is: in small frames of its own, most of them in no memory."""
 _PIECE: Final = 64 * 1024
 _REACH: Final = 8 * 1024
 """Bytes: a secret that begins or ends in what is new reaches no further into the rest (see `_scanner`)."""
@@ -143,7 +144,7 @@ class BodyPack:
         """
         if digest in self._written:
             return self._written[digest]
-        if len(body) > _LARGE:
+        if len(body) > LARGEST_COMPARED:
             return self.put_response(self._grown(body, content_encoding))
         earlier = self._cache.of(self._run)
         common = _most_in_common(body, earlier)
@@ -193,11 +194,15 @@ class BodyPack:
         return kept.data, _about(kept.counts, hashlib.sha256(kept.data).hexdigest(), decoded=plain is not body)
 
     def new_response(self) -> GrowingBody:
-        """An empty body, to be filled and put."""
+        """An empty body, to be filled piece by piece and put."""
         return GrowingBody(self._compressor, self._redactor, self._folder)
 
+    def new_spill(self) -> Spill:
+        """An empty file without a name, beside the pack. Raises OSError."""
+        return Spill(self._folder)
+
     def put_response(self, body: GrowingBody) -> str | None:
-        """Store a response body; gives what `put_request` gives.
+        """Store a body that grew piece by piece; gives what `put_request` gives.
 
         Raises:
             OSError: nothing is stored.

@@ -25,12 +25,13 @@ class Spill:
         """Bytes so far."""
 
     def append(self, data: bytes) -> None:
-        """Take the next bytes. Raises OSError: what is here is then of no use."""
-        left = memoryview(data)
+        """Take the next bytes. On OSError what was here is here still, and nothing of them."""
+        left, size = memoryview(data), self.size
         while left:
-            written = os.pwrite(self._descriptor, left, self.size)
-            self.size += written
+            written = os.pwrite(self._descriptor, left, size)
+            size += written
             left = left[written:]
+        self.size = size
 
     def __iter__(self) -> Iterator[bytes]:
         """All bytes, in pieces. Raises OSError."""

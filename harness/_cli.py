@@ -155,6 +155,11 @@ def _add_upstream(parser: argparse.ArgumentParser) -> None:
         help="more of what is to be masked: [[rule]] tables of name and pattern",
     )
     parser.add_argument("--sync", action="store_true", help="make each call safe against power loss, too")
+    parser.add_argument(
+        "--propagate-context",
+        action="store_true",
+        help="send the call's own traceparent to the model's endpoint (default: no header of a trace goes there)",
+    )
 
 
 def _add_store(parser: argparse.ArgumentParser) -> None:

@@ -19,6 +19,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, format_span_id, format_trace_id
 from opentelemetry.util.types import Attributes
 
+from ._context import RemoteContext
 from ._redaction import Redactor
 from ._span_masking import masked_span
 
@@ -63,6 +64,7 @@ class SpanRecord:
     resource: Mapping[str, Any] = field(repr=False)
     scope: str
     scope_attributes: Mapping[str, Any] = field(repr=False)
+    links: tuple[RemoteContext, ...] = ()
 
 
 class Envelope:
@@ -123,7 +125,13 @@ def encode_span(span: ReadableSpan, redactor: Redactor | None = None) -> bytes:
 
 
 def encode_moment(
-    name: str, parent: SpanContext, attributes: Mapping[str, Any], at_ns: int, redactor: Redactor | None = None
+    name: str,
+    parent: SpanContext,
+    attributes: Mapping[str, Any],
+    at_ns: int,
+    redactor: Redactor | None = None,
+    *,
+    links: Sequence[Link] = (),
 ) -> bytes:
     """A span of no duration below another one, in the form of `encode_span`.
 
@@ -133,22 +141,23 @@ def encode_moment(
         attributes: its attributes.
         at_ns: Unix time, nanoseconds.
         redactor: masks its texts; None: they hold no secrets.
+        links: to spans of other traces.
     """
     moment = str(at_ns)
-    return _fitting(
-        {
-            "traceId": format_trace_id(parent.trace_id),
-            "spanId": format_span_id(random.getrandbits(64)),
-            "parentSpanId": format_span_id(parent.span_id),
-            "flags": _REMOTE_PARENT_KNOWN,
-            "name": name,
-            "kind": 1,
-            "startTimeUnixNano": moment,
-            "endTimeUnixNano": moment,
-            "attributes": encode_attributes(attributes),
-        },
-        redactor,
-    )
+    encoded: dict[str, Any] = {
+        "traceId": format_trace_id(parent.trace_id),
+        "spanId": format_span_id(random.getrandbits(64)),
+        "parentSpanId": format_span_id(parent.span_id),
+        "flags": _REMOTE_PARENT_KNOWN,
+        "name": name,
+        "kind": 1,
+        "startTimeUnixNano": moment,
+        "endTimeUnixNano": moment,
+    }
+    if links:
+        encoded["links"] = [_encode_link(link) for link in links]
+    encoded["attributes"] = encode_attributes(attributes)
+    return _fitting(encoded, redactor)
 
 
 def _fitting(encoded: dict[str, Any], redactor: Redactor | None) -> bytes:
@@ -172,11 +181,14 @@ def _fitting(encoded: dict[str, Any], redactor: Redactor | None) -> bytes:
 
 def _encode_link(link: Link) -> dict[str, Any]:
     context: SpanContext = link.context
-    return {
+    encoded: dict[str, Any] = {
         "traceId": format_trace_id(context.trace_id),
         "spanId": format_span_id(context.span_id),
         "attributes": encode_attributes(link.attributes),
     }
+    if context.trace_state:
+        encoded["traceState"] = context.trace_state.to_header()
+    return encoded
 
 
 def encode_attributes(attributes: Attributes | Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -267,7 +279,13 @@ def _decode_span(
         resource=resource,
         scope=scope,
         scope_attributes=scope_attributes,
+        links=tuple(_decode_link(link) for link in span.get("links") or ()),
     )
+
+
+def _decode_link(link: dict[str, Any]) -> RemoteContext:
+    trace_id, span_id = link["traceId"].lower(), link["spanId"].lower()
+    return RemoteContext(trace_id=trace_id, span_id=span_id, trace_state=link.get("traceState") or None)
 
 
 def decode_attributes(attributes: list[dict[str, Any]] | None) -> dict[str, Any]:

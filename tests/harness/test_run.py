@@ -63,7 +63,7 @@ CONTINUE = ASK.replace("{'Authorization'", "{'traceparent': os.environ['TRACEPAR
 
 
 def test_a_launched_agent_is_told_its_place_in_the_trace(tachograph: Any, rule_upstream: Any, tmp_path: Path) -> None:
-    """TRACEPARENT names the agent's span in the run's trace, TRACESTATE is unset, and a call that goes on from it is below it."""
+    """TRACEPARENT names the agent's span, TRACESTATE is unset, and a call that goes on from there is below that span."""
     upstream = rule_upstream(lambda _: "hello yourself")
     command = f'python3 -c "{CONTINUE}" && test -z "$TRACESTATE" && {FIX}'
     options = ["--task", PYTHON_TASK, "--upstream", upstream.url, "--model", "m1", "--store", "runs"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-from ..traces.metrics import Histogram, Labels, StoreFollower
+from ..traces.metrics import ExportLag, Histogram, Labels, StoreFollower
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -40,13 +40,13 @@ class Drops(Protocol):
         """Journal lines that were waiting so when their process died."""
 
 
-def families(follower: StoreFollower, drops: Drops, export_lags: Mapping[str, tuple[int, float]]) -> "Iterator[Metric]":
+def families(follower: StoreFollower, drops: Drops, export_lags: Mapping[str, ExportLag]) -> "Iterator[Metric]":
     """All families as they stand.
 
     Args:
         follower: has read what is to be told.
         drops: of the processes that record.
-        export_lags: bytes and seconds that each destination is behind.
+        export_lags: how far each destination is behind.
     """
     fold = follower.fold
     yield _counter("calls", "Calls that ended.", (*_OF, "outcome", "status_class"), fold.calls)
@@ -70,18 +70,18 @@ def families(follower: StoreFollower, drops: Drops, export_lags: Mapping[str, tu
     yield _total("calls_bodies_lost", "Calls whose bodies could not be kept: must be 0.", fold.bodies_lost)
 
 
-def _export_lags(lags: Mapping[str, tuple[int, float]]) -> "Iterator[Metric]":
+def _export_lags(lags: Mapping[str, ExportLag]) -> "Iterator[Metric]":
     behind = GaugeMetricFamily(
         "tachograph_export_lag_bytes", "Bytes of journals not yet acknowledged.", labels=["destination"]
     )
     late = GaugeMetricFamily(
         "tachograph_export_lag_seconds",
-        "Time since a destination last acknowledged, while it is behind.",
+        "Age of the oldest span not yet acknowledged.",
         labels=["destination"],
     )
-    for destination, (size, seconds) in lags.items():
-        behind.add_metric([destination], size)
-        late.add_metric([destination], seconds)
+    for destination, lag in lags.items():
+        behind.add_metric([destination], lag.bytes)
+        late.add_metric([destination], lag.seconds)
     yield from (behind, late)
 
 

@@ -16,9 +16,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
 from prometheus_client.registry import Collector
 
-from ..traces.metrics import StoreFollower
+from ..traces.metrics import StoreFollower, export_lags
 from ._drops import DropBoard
-from ._export_lag import export_lags
 from ._metrics_families import families
 
 if TYPE_CHECKING:
@@ -47,7 +46,8 @@ class _Journals(Collector):
     def collect(self) -> "Iterable[Metric]":
         with self._lock:
             self._follower.read_on()
-            return list(families(self._follower, self._drops, export_lags(self._store)))
+            lags = export_lags(self._store, self._follower.read_up_to, time.time_ns())
+            return list(families(self._follower, self._drops, lags))
 
     def describe(self) -> "Iterable[Metric]":
         return ()

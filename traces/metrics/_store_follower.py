@@ -58,6 +58,11 @@ class StoreFollower:
                     self._read(run_id, journal)
 
     @property
+    def read_up_to(self) -> dict[str, int]:
+        """Up to where the journals that grew have been read, in bytes, by run id."""
+        return {run_id: journal.offset for run_id, journal in self._journals.items() if journal.newest_ns}
+
+    @property
     def unread_bytes(self) -> int:
         """Bytes that were there at the last look and have not been read."""
         return sum(journal.unread for journal in self._journals.values())

@@ -9,7 +9,7 @@ import logging
 import time
 from typing import Final
 
-from ..traces import Call, CallRequest, CallResponse, Timing, Usage, new_run_id, read_context
+from ..traces import Call, CallRequest, CallResponse, Timing, Usage, new_run_id
 from ._agent_connection import AgentRequest
 from ._headers import recorded_head, recorded_query
 from ._refusal import Refusal
@@ -95,7 +95,7 @@ def _request(request: AgentRequest, path: str, query: str | None, head: str | No
 
 def _record(run: OpenRun, request: AgentRequest, asked: CallRequest, refusal: Refusal) -> None:
     recording = run.recording
-    opened = recording.start_call(asked, request.start_ns, _NO_BODIES, remote=read_context(request.headers))
+    opened = recording.start_call(asked, request.start_ns, _NO_BODIES)
     response = CallResponse(
         status=refusal.status,
         model=None,

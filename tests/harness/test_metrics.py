@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -241,3 +242,15 @@ def test_a_full_disk_is_loud(serve: Any, tmp_path: Path) -> None:
         served.stop()
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_missing_extra_is_told(tmp_path: Path) -> None:
+    """Without prometheus-client the command says what to install."""
+    program = (
+        "import sys; sys.modules['prometheus_client'] = None; from tachograph.harness._cli import main; "
+        "sys.exit(main(['serve', '--upstream', 'http://127.0.0.1:9/v1', '--port', '0', '--metrics', '0']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'tachograph[metrics]'" in done.stderr
+    assert "Traceback" not in done.stderr

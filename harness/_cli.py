@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from ..scoring import DEFAULT_PROFILE
 from ..traces import TachographError
 from . import _agents_command, _compare_command, _run_command, _score_command, _serve_command, _show_commands
+from ._metrics import metrics_address
 from ._score_files import FILES
 
 __all__ = ["main"]
@@ -82,6 +83,15 @@ def _add_serve(commands: _Commands) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="take more or less from agents: head and body of a request (bytes, such as 2G), receive and idle (seconds), runs",
+    )
+    serve.add_argument(
+        "--metrics",
+        type=metrics_address,
+        metavar="[HOST:]PORT",
+        help="serve /metrics for Prometheus there, from a process of its own (host: 127.0.0.1; port 0 finds a free one)",
+    )
+    serve.add_argument(
+        "--metrics-outside", action="store_true", help="let others than this machine's users read the metrics"
     )
     serve.add_argument("--run", metavar="RUN", help="the run of calls that name none (default: a new one)")
     serve.set_defaults(command=_serve_command.serve)
@@ -155,6 +165,11 @@ def _add_upstream(parser: argparse.ArgumentParser) -> None:
         help="more of what is to be masked: [[rule]] tables of name and pattern",
     )
     parser.add_argument("--sync", action="store_true", help="make each call safe against power loss, too")
+    parser.add_argument(
+        "--propagate-context",
+        action="store_true",
+        help="send the call's own traceparent to the model's endpoint (default: no header of a trace goes there)",
+    )
 
 
 def _add_store(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from opentelemetry.trace import Status, StatusCode
 
 from ..proxy import AgentEndpoint, Proxy
 from ..scoring.check import CheckResult, Verdict, check_attributes, judge_check
-from ..traces import Seal, TachographError, new_run_id
+from ..traces import Seal, TachographError, new_run_id, traceparent
 from ._assignment import Assignment
 from ._check import check_result, run_check, run_setup
 from ._fresh_place import Origin, fresh_place, origin_of
@@ -134,7 +134,8 @@ async def _run_agent(assignment: Assignment, launch: Launch, endpoint: AgentEndp
             command = Command(
                 argv=tuple(command_line(agent, launch)),
                 cwd=launch.workdir,
-                env=env,
+                # One that the agent is described with stands: its author knows why.
+                env={"TRACEPARENT": traceparent(span.get_span_context()), **env},
                 timeout=assignment.task.timeout,
             )
             async with _around(command, launch, assignment) as command:

@@ -9,12 +9,15 @@ import multiprocessing.connection
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 
 from ..proxy import Proxy, ProxySettings, RunKeys, listen
 from ..traces import InputError, Seal, TachographError, new_run_id
+from ._drops import DropBoard
 from ._limit_options import read_limits
 from ._loop import run_program, stopped
 from ._masking import mask_logs
+from ._metrics import MetricsProcess
 from ._open_files import allow_many_files
 from ._private_memory import forget_environments_secrets, keep_memory_private
 from ._upstream import chosen_upstream, settings_from
@@ -55,22 +58,40 @@ def serve(options: argparse.Namespace) -> int:
             limits=read_limits(options.limit),
         )
         forget_environments_secrets(settings.upstream_secrets())
-        if options.workers == 1:
-            return run_program(functools.partial(_serve_alone, settings))
-        return _serve_with_workers(settings, options.workers)
+        drops = DropBoard(options.workers)
+        with _metrics(options, drops) as metrics:
+            if options.workers == 1:
+                return run_program(functools.partial(_serve_alone, settings, metrics, drops))
+            return _serve_with_workers(settings, options.workers, metrics, drops)
 
 
-async def _serve_alone(settings: ProxySettings) -> int:
+@contextlib.contextmanager
+def _metrics(options: argparse.Namespace, drops: DropBoard) -> Iterator[MetricsProcess | None]:
+    if options.metrics is None:
+        yield None
+        return
+    metrics = MetricsProcess(options.metrics, options.store, drops, outside=options.metrics_outside)
+    try:
+        yield metrics
+    finally:
+        metrics.stop()
+
+
+async def _serve_alone(settings: ProxySettings, metrics: MetricsProcess | None, drops: DropBoard) -> int:
     proxy = Proxy(settings)
     mask_logs(proxy.redactor)
     await proxy.start()
-    _say_where(settings, proxy.port)
+    _say_where(settings, proxy.port, metrics)
+    telling = asyncio.ensure_future(drops.keep(0, lambda: proxy.unwritten))
     await stopped()
     _say_seals(await proxy.stop())
+    telling.cancel()
     return 0
 
 
-def _say_where(settings: ProxySettings, port: int) -> None:
+def _say_where(settings: ProxySettings, port: int, metrics: MetricsProcess | None) -> None:
+    if metrics is not None:
+        metrics.start()
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     for upstream in settings.all_upstreams:
         asked = " ".join((*upstream.models, *upstream.paths))
@@ -84,9 +105,16 @@ def _say_where(settings: ProxySettings, port: int) -> None:
             flush=True,
         )
         print("tachograph: an agent shows it in the place of its API key; Ctrl-C ends", flush=True)
+        _say_metrics(metrics)
         return
     print(f"tachograph: runs in {settings.store}/, calls that name no run in {settings.default_run}", flush=True)
     print(f"tachograph: for a run of its own, an agent uses http://{host}:{port}/r/RUN/v1; Ctrl-C ends", flush=True)
+    _say_metrics(metrics)
+
+
+def _say_metrics(metrics: MetricsProcess | None) -> None:
+    if metrics is not None:
+        print(f"tachograph: metrics at {metrics.url}", flush=True)
 
 
 def _say_seals(seals: dict[str, Seal | None]) -> None:
@@ -98,11 +126,12 @@ def _say_seals(seals: dict[str, Seal | None]) -> None:
 class _Worker:
     """A process that serves on a socket that others serve on, too."""
 
-    def __init__(self, settings: ProxySettings, listener: socket.socket) -> None:
+    def __init__(self, settings: ProxySettings, listener: socket.socket, drops: DropBoard, number: int) -> None:
+        self.number = number
         # Spawned and not forked: nothing of this process's state, and no lock held by a thread of it, goes along.
         context = multiprocessing.get_context("spawn")
         self.started, report = context.Pipe(duplex=False)
-        self.process = context.Process(target=_work, args=(settings, listener, report), daemon=True)
+        self.process = context.Process(target=_work, args=(settings, listener, report, drops, number), daemon=True)
         self.process.start()
         report.close()
 
@@ -114,7 +143,7 @@ class _Worker:
         return (1, "a worker ended while it started")
 
 
-def _serve_with_workers(settings: ProxySettings, count: int) -> int:
+def _serve_with_workers(settings: ProxySettings, count: int, metrics: MetricsProcess | None, drops: DropBoard) -> int:
     listener = listen(settings.host, settings.port)
     port = listener.getsockname()[1]
     stopping = False
@@ -125,7 +154,7 @@ def _serve_with_workers(settings: ProxySettings, count: int) -> int:
         for worker in workers:
             worker.process.terminate()
 
-    workers = [_Worker(settings, listener) for _ in range(count)]
+    workers = [_Worker(settings, listener, drops, number) for number in range(count)]
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     failures = [failure for worker in workers if (failure := worker.failure())]
@@ -134,26 +163,37 @@ def _serve_with_workers(settings: ProxySettings, count: int) -> int:
         code, message = failures[0]
         print(f"tachograph: {message}", file=sys.stderr)
         return code
-    _say_where(settings, port)
+    _say_where(settings, port, metrics)
     while workers:
         ended = multiprocessing.connection.wait([worker.process.sentinel for worker in workers])
         for worker in [worker for worker in workers if worker.process.sentinel in ended]:
             workers.remove(worker)
+            drops.lose(worker.number)
             if not stopping:
                 print(f"tachograph: worker {worker.process.pid} died; another takes its place", file=sys.stderr)
-                workers.append(_Worker(settings, listener))
+                workers.append(_Worker(settings, listener, drops, worker.number))
     return 0
 
 
-def _work(settings: ProxySettings, listener: socket.socket, report: multiprocessing.connection.Connection) -> None:
+def _work(
+    settings: ProxySettings,
+    listener: socket.socket,
+    report: multiprocessing.connection.Connection,
+    drops: DropBoard,
+    number: int,
+) -> None:
     keep_memory_private()
     # Ctrl-C reaches all processes of the terminal: the parent tells this one to stop by SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    run_program(functools.partial(_serve_shared, settings, listener, report))
+    run_program(functools.partial(_serve_shared, settings, listener, report, drops, number))
 
 
 async def _serve_shared(
-    settings: ProxySettings, listener: socket.socket, report: multiprocessing.connection.Connection
+    settings: ProxySettings,
+    listener: socket.socket,
+    report: multiprocessing.connection.Connection,
+    drops: DropBoard,
+    number: int,
 ) -> None:
     # Before a run is opened: whoever opens one closes it.
     terminated = asyncio.Event()
@@ -167,5 +207,7 @@ async def _serve_shared(
         return
     report.send(None)
     report.close()
+    telling = asyncio.ensure_future(drops.keep(number, lambda: proxy.unwritten))
     await terminated.wait()
     _say_seals(await proxy.stop())
+    telling.cancel()

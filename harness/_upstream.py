@@ -94,5 +94,6 @@ def settings_from(options: Namespace, address: UpstreamAddress | None, **others:
         redact_rules=read_rules(options.redact_rules) if options.redact_rules else (),
         secrets=tuple(secrets_of_environment(os.environ)),
         sync=options.sync,
+        propagate_context=options.propagate_context,
         **others,
     )

@@ -4,6 +4,8 @@ import logging
 import time
 from collections.abc import Callable
 
+from opentelemetry.trace import SpanContext
+
 from ..traces import Amendment, GrowingBody, HashedBody, OpenCall, Outcome, RunRecording, UnsearchableError
 from ._body_policy import LOST, told_of_amendment, told_of_call, told_of_request
 from ._large_body import LargeBody
@@ -19,7 +21,13 @@ class CallRecord:
     """Announces a call, ends it once, and amends it if more is learnt. No fault of the recording leaves it (law 1)."""
 
     def __init__(
-        self, run: OpenRun, observation: Observation, *, sync: bool, tunnel: "CallRecord | None" = None
+        self,
+        run: OpenRun,
+        observation: Observation,
+        *,
+        sync: bool,
+        tunnel: "CallRecord | None" = None,
+        remote: SpanContext | None = None,
     ) -> None:
         """Take what the record is made of.
 
@@ -28,12 +36,14 @@ class CallRecord:
             observation: what is seen of the call.
             sync: what is on disk is to be safe against power loss.
             tunnel: of the call through whose tunnel this one is made; None for an exchange of its own.
+            remote: the context that the agent sent; None without one.
         """
         self._run = run
         self._observation = observation
         observation.bodies_lost = LOST.get(run.bodies)
         self._sync = sync
         self._tunnel = tunnel
+        self._remote = remote
         self._opened: OpenCall | None = None
         self._hashed = False
         self.ended = False
@@ -90,6 +100,7 @@ class CallRecord:
                 observation.bodies_lost,
                 tunnel,
                 bodies_masked=observation.bodies_masked,
+                remote=self._remote,
             )
             observation.sequence = self._opened.sequence
 

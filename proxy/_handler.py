@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..traces import CallRequest, StoreError
+from ..traces import CONTEXT_HEADERS, CallRequest, StoreError, read_context, traceparent
 from ._agent_request import AgentRequest
 from ._call_record import CallRecord
 from ._exchange import Exchange
@@ -33,7 +33,8 @@ from .apis import Api, Question, UsageRemover, api_of, ask_for_usage
 
 __all__ = ["Handler"]
 
-_NOT_FOR_THE_UPSTREAM: Final = frozenset({b"host", RUN_HEADER.encode()})
+_NOT_FOR_THE_UPSTREAM: Final = frozenset({b"host", RUN_HEADER.encode(), *(name.encode() for name in CONTEXT_HEADERS)})
+"""Whose trace a call belongs to, and what an agent tells of itself there, is none of the model's provider's business."""
 _FIRST_ERROR: Final = 400
 _NOT_SERVED: Final = Refusal(404, "not_found", "tachograph serves /v1/… and /r/RUN/v1/…")
 _CANNOT_RECORD: Final = "cannot_record"
@@ -176,7 +177,7 @@ class Handler:
             started=request.started,
         )
         observation.stamp("request_read", request.read)
-        record = CallRecord(run, observation, sync=self._settings.sync)
+        record = CallRecord(run, observation, sync=self._settings.sync, remote=read_context(request.headers))
         if isinstance(request.body, LargeBody):
             # Read it takes as much memory again, and the upstream may take it slowly.
             record.hash_request()
@@ -184,7 +185,10 @@ class Handler:
         await record.announce(request.body or b"", incoming.asking, request.headers.get("content-encoding", ""))
         remover = None if incoming.asking is None else UsageRemover()
         exchange = Exchange(request, observation, record, remover, incoming.let_go)
-        is_answered = await exchange.relay(incoming.upstream, self._outgoing(incoming))
+        outgoing = self._outgoing(incoming)
+        if self._settings.propagate_context and record.opened is not None:
+            outgoing.headers.append((b"traceparent", traceparent(record.opened.context).encode()))
+        is_answered = await exchange.relay(incoming.upstream, outgoing)
         return exchange.status, is_answered
 
     def _recorded_request(self, incoming: _Incoming) -> CallRequest:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from ..traces import Outcome, Redactor, RequestHashes, RunStore, secrets_of_environment
+from ..traces import Outcome, Redactor, RequestHashes, RunStore, read_context, secrets_of_environment
 from ._call_record import CallRecord
 from ._headers import Head, fields_of, masked
 from ._observation import Observation
@@ -169,7 +169,7 @@ class InProcessCall:
             started=asked.started,
         )
         self._observation.stamp("request_read", time.perf_counter_ns())
-        self._record = CallRecord(opened, self._observation, sync=False)
+        self._record = CallRecord(opened, self._observation, sync=False, remote=read_context(headers))
         self._record.begin(asked.body, None, headers.get("content-encoding", ""))
         self._status = 0
         self._length: int | None = None

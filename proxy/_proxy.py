@@ -113,6 +113,11 @@ class Proxy:
         return port
 
     @property
+    def unwritten(self) -> int:
+        """Journal lines that wait in memory for a disk that cannot take them."""
+        return self._runs.unwritten
+
+    @property
     def url(self) -> str:
         """The endpoint of the default run; ends in `/v1`."""
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host

@@ -204,5 +204,10 @@ class OpenRuns:
         run = self._open.pop(run_id, None)
         return run.recording.close(status, error_type) if run else None
 
+    @property
+    def unwritten(self) -> int:
+        """Lines of all of them that wait for a disk that cannot take them."""
+        return sum(run.recording.unwritten for run in self._open.values())
+
     def __iter__(self) -> Any:
         return iter(tuple(self._open))

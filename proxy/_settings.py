@@ -166,6 +166,8 @@ class ProxySettings:
     """What is masked beside secrets that are known and what looks like a common one."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Other secrets of this process, such as those of its environment, to be masked wherever they stand."""
+    propagate_context: bool = False
+    """Send each call's own `traceparent` up. An agent's `traceparent`, `tracestate` and `baggage` never go up."""
     sync: bool = False
     """Make each call safe against power loss, too, before the agent sees its end."""
     connect_timeout: float = 30.0

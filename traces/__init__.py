@@ -16,6 +16,7 @@ from ._call import (
     UsageSource,
 )
 from ._canonical import VOLATILE_MEMBERS, canonical_json, canonical_request_hash
+from ._context import CONTEXT_HEADERS, RemoteContext, read_context, traceparent
 from ._decoding import BodyDecoder, DecodingError, decoded
 from ._errors import InputError, LaunchError, ProxyError, StoreError, TachographError
 from ._follow import JournalFollower
@@ -37,6 +38,7 @@ from ._store import RunStore, check_run_id, new_run_id
 from ._user_rules import read_rules
 
 __all__ = [
+    "CONTEXT_HEADERS",
     "LARGEST_COMPARED",
     "RUN_KEY_PREFIX",
     "VOLATILE_MEMBERS",
@@ -60,6 +62,7 @@ __all__ = [
     "Outcome",
     "ProxyError",
     "Redactor",
+    "RemoteContext",
     "RequestHashes",
     "Rule",
     "Run",
@@ -94,11 +97,13 @@ __all__ = [
     "masked",
     "new_run_id",
     "read_calls",
+    "read_context",
     "read_messages",
     "read_rules",
     "read_run",
     "read_spans",
     "secrets_of_environment",
     "survey",
+    "traceparent",
     "verify",
 ]

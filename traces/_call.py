@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ._context import RemoteContext
+
 __all__ = [
     "Amendment",
     "Call",
@@ -233,6 +235,8 @@ class Call:
     """Of bodies in which secrets are masked: by the hash of the true bytes, that of what is kept. None if there are none."""
     tunnel: Tunnel | None = None
     """What it became, if it was upgraded to a WebSocket; else None."""
+    context: RemoteContext | None = None
+    """The span of the agent's own trace in which it was made; None if the agent told none, or goes on with the run's trace."""
 
     @property
     def only_carries_calls(self) -> bool:

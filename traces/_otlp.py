@@ -19,6 +19,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, format_span_id, format_trace_id
 from opentelemetry.util.types import Attributes
 
+from ._context import RemoteContext
 from ._redaction import Redactor
 from ._span_masking import masked_span
 
@@ -67,6 +68,7 @@ class SpanRecord:
     resource: Mapping[str, Any] = field(repr=False)
     scope: str
     scope_attributes: Mapping[str, Any] = field(repr=False)
+    links: tuple[RemoteContext, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ def encode_moment(
     at_ns: int,
     redactor: Redactor | None = None,
     *,
+    links: Sequence[Link] = (),
     more: EncodedAttributes = NO_ATTRIBUTES,
 ) -> bytes:
     """A span of no duration below another one, in the form of `encode_span`.
@@ -171,24 +174,24 @@ def encode_moment(
         attributes: its attributes.
         at_ns: Unix time, nanoseconds.
         redactor: masks its texts; None: they hold no secrets.
+        links: to spans of other traces.
         more: attributes that it has beside these.
     """
     moment = str(at_ns)
-    return _with_more(
-        {
-            "traceId": format_trace_id(parent.trace_id),
-            "spanId": format_span_id(random.getrandbits(64)),
-            "parentSpanId": format_span_id(parent.span_id),
-            "flags": _REMOTE_PARENT_KNOWN,
-            "name": name,
-            "kind": 1,
-            "startTimeUnixNano": moment,
-            "endTimeUnixNano": moment,
-            "attributes": encode_attributes(attributes),
-        },
-        redactor,
-        more,
-    )
+    encoded: dict[str, Any] = {
+        "traceId": format_trace_id(parent.trace_id),
+        "spanId": format_span_id(random.getrandbits(64)),
+        "parentSpanId": format_span_id(parent.span_id),
+        "flags": _REMOTE_PARENT_KNOWN,
+        "name": name,
+        "kind": 1,
+        "startTimeUnixNano": moment,
+        "endTimeUnixNano": moment,
+    }
+    if links:
+        encoded["links"] = [_encode_link(link) for link in links]
+    encoded["attributes"] = encode_attributes(attributes)
+    return _with_more(encoded, redactor, more)
 
 
 def _with_more(encoded: dict[str, Any], redactor: Redactor | None, more: EncodedAttributes) -> bytes:
@@ -226,11 +229,14 @@ def _fitting(encoded: dict[str, Any], redactor: Redactor | None, limit: int) -> 
 
 def _encode_link(link: Link) -> dict[str, Any]:
     context: SpanContext = link.context
-    return {
+    encoded: dict[str, Any] = {
         "traceId": format_trace_id(context.trace_id),
         "spanId": format_span_id(context.span_id),
         "attributes": encode_attributes(link.attributes),
     }
+    if context.trace_state:
+        encoded["traceState"] = context.trace_state.to_header()
+    return encoded
 
 
 def encode_attributes(attributes: Attributes | Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -321,7 +327,13 @@ def _decode_span(
         resource=resource,
         scope=scope,
         scope_attributes=scope_attributes,
+        links=tuple(_decode_link(link) for link in span.get("links") or ()),
     )
+
+
+def _decode_link(link: dict[str, Any]) -> RemoteContext:
+    trace_id, span_id = link["traceId"].lower(), link["spanId"].lower()
+    return RemoteContext(trace_id=trace_id, span_id=span_id, trace_state=link.get("traceState") or None)
 
 
 def decode_attributes(attributes: list[dict[str, Any]] | None) -> dict[str, Any]:

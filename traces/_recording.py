@@ -12,7 +12,7 @@ from typing import Any, Final
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, set_span_in_context
 
 from . import _names as names
 from ._bodies import BodyCache, BodyPack
@@ -49,6 +49,8 @@ class OpenCall:
     """The attributes of its request."""
     sequence: int | None
     """The call's number in the run; None if the announcement waits for a full disk."""
+    links: tuple[Link, ...] = ()
+    """To the span of the agent's own trace in which the call was made."""
 
     @property
     def span_id(self) -> str:
@@ -127,7 +129,9 @@ class RunRecording:
         start_ns: int,
         bodies_lost: str | None,
         tunnel: OpenCall | None = None,
+        *,
         bodies_masked: Mapping[str, str] | None = None,
+        remote: SpanContext | None = None,
     ) -> OpenCall:
         """Announce a call: from here on it is known even if this process is killed.
 
@@ -137,8 +141,15 @@ class RunRecording:
             bodies_lost: why the request's body is not kept; None if it is.
             tunnel: the call through whose tunnel it is made; None for an exchange of its own.
             bodies_masked: as in `Call`, of the request.
+            remote: the context that the agent sent; None without one. A span of the run's own trace is the call's parent; to
+                one of another trace the call has a link, since a run is one trace, whatever traces its agents begin.
         """
         parent = tunnel.context if tunnel else self.calls_below
+        links: tuple[Link, ...] = ()
+        if remote is not None:
+            links = (Link(remote),)
+            if remote.trace_id == parent.trace_id:
+                parent = remote
         span_id = self._ids.generate_span_id()
         context = SpanContext(parent.trace_id, span_id, is_remote=False, trace_flags=parent.trace_flags)
         asked = encode_attributes_once(request_attributes(request), self.redactor)
@@ -147,8 +158,10 @@ class RunRecording:
             kept[names.BODIES_LOST] = bodies_lost
         if bodies_masked:
             kept[names.BODIES_MASKED] = hash_pairs(bodies_masked)
-        stamp = self._announce(names.CALL, context, kept, start_ns, asked)
-        return OpenCall(context, parent, start_ns, asked, stamp.calls if stamp else None)
+        # The announcement tells no parent of the call's: there, a span of the run's own trace is linked, too.
+        stamp = self._announce(names.CALL, context, kept, start_ns, more=asked, links=links)
+        links = () if parent is remote else links
+        return OpenCall(context, parent, start_ns, asked, stamp.calls if stamp else None, links)
 
     def end_call(self, opened: OpenCall, call: Call) -> None:
         """Record how a call ended."""
@@ -160,6 +173,7 @@ class RunRecording:
             parent=opened.parent,
             resource=self._root.resource,
             attributes=call_attributes(call),
+            links=opened.links,
             kind=SpanKind.CLIENT,
             status=error or Status(),
             start_time=opened.start_ns,
@@ -184,13 +198,15 @@ class RunRecording:
         span: SpanContext,
         attributes: Mapping[str, Any],
         start_ns: int,
+        *,
         more: EncodedAttributes = NO_ATTRIBUTES,
+        links: tuple[Link, ...] = (),
     ) -> Stamp | None:
         """Write that a span has begun, as a span of no duration below it."""
         own = {**attributes, **self._known(kind + names.START_SUFFIX)}
         # What this project says itself holds no secret, and `more` has been searched.
-        redactor = self.redactor if attributes else None
-        announcement = encode_moment(kind + names.START_SUFFIX, span, own, start_ns, redactor, more=more)
+        redactor = self.redactor if attributes or links else None
+        announcement = encode_moment(kind + names.START_SUFFIX, span, own, start_ns, redactor, more=more, links=links)
         return self._journal.append(announcement, announces_call=kind == names.CALL)
 
     @contextlib.contextmanager

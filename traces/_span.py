@@ -259,6 +259,7 @@ def call_from_span(span: SpanRecord, *, ended: bool = True) -> Call:
         usage=_usage(attributes),
         timing=_timing(span, ended=ended),
         tunnel=Tunnel(**_read(attributes, _TUNNEL)) if names.TUNNEL_AGENT_BYTES in attributes else None,
+        context=next((link for link in span.links if link.trace_id != span.trace_id), None),
     )
 
 

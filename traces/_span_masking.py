@@ -61,6 +61,8 @@ def _without_texts(encoded: dict[str, Any]) -> dict[str, Any]:
         plain.append({"key": names.BODIES_LOST, "value": {"stringValue": "they could not be searched for secrets"}})
     status = {key: value for key, value in encoded.get("status", {}).items() if key != "message"}
     left = {key: value for key, value in encoded.items() if key not in ("name", "status", "events", "attributes")}
+    if "links" in left:
+        left["links"] = [{key: value for key, value in link.items() if key != "traceState"} for link in left["links"]]
     return {
         **left,
         "name": "[masked]",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tachograph.scoring.check import judge_check, recorded_check
-from tachograph.traces import BodyReader, Run, read_run, verify
+from tachograph.traces import BodyReader, Run, read_run, read_spans, verify
 
 TASKS = Path(__file__).parents[2] / "examples" / "tasks"
 PYTHON_TASK = TASKS / "mutations" / "python-error-negated"
@@ -57,6 +57,23 @@ def test_a_run_is_recorded_from_its_start_to_its_seal(tachograph: Any, rule_upst
     cast = (folder / "terminal.cast").read_text().splitlines()
     assert json.loads(cast[0])["version"] == 2
     assert "hello yourself" in "".join(json.loads(line)[2] for line in cast[1:])
+
+
+CONTINUE = ASK.replace("{'Authorization'", "{'traceparent': os.environ['TRACEPARENT'], 'Authorization'")
+
+
+def test_a_launched_agent_is_told_its_place_in_the_trace(tachograph: Any, rule_upstream: Any, tmp_path: Path) -> None:
+    """TRACEPARENT names the agent's span, TRACESTATE is unset, and a call that goes on from there is below that span."""
+    upstream = rule_upstream(lambda _: "hello yourself")
+    command = f'python3 -c "{CONTINUE}" && test -z "$TRACESTATE" && {FIX}'
+    options = ["--task", PYTHON_TASK, "--upstream", upstream.url, "--model", "m1", "--store", "runs"]
+    outside = {"TRACEPARENT": f"00-{'1' * 32}-{'2' * 16}-01", "TRACESTATE": "vendor=a"}
+    done = tachograph("run", *options, "--", "sh", "-c", command, **outside)
+    assert done.returncode == 0, done.stderr
+    (journal,) = (tmp_path / "runs").glob("*/trace.jsonl")
+    spans = {span.attributes.get("tachograph.span"): span for span in read_spans(journal)}
+    assert spans["call"].parent_id == spans["agent"].span_id
+    assert spans["call"].trace_id == spans["agent"].trace_id != "1" * 32
 
 
 def test_what_the_check_said_can_be_read_from_disk(tachograph: Any, rule_upstream: Any, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tachograph.harness._sandbox import require_sandbox
-from tachograph.traces import LaunchError, read_calls, verify
+from tachograph.traces import LaunchError, read_calls, read_run, verify
 
 PYTHON_TASK = Path(__file__).parents[2] / "examples" / "tasks" / "mutations" / "python-error-negated"
 needs_bubblewrap = pytest.mark.skipif(
@@ -40,6 +40,7 @@ request = urllib.request.Request(os.environ["OPENAI_BASE_URL"] + "/chat/completi
 answer = json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request))
 print("SEEN " + json.dumps({
     "answer": answer["choices"][0]["message"]["content"],
+    "traceparent": os.environ["TRACEPARENT"],
     "secret": os.path.exists(SECRET),
     "store": os.path.exists(STORE),
     "upstream": reached("127.0.0.1", UPSTREAM),
@@ -80,6 +81,8 @@ def test_a_sandbox_has_one_way_out(tachograph: Any, rule_upstream: Any, tmp_path
     said = "".join(json.loads(line)[2] for line in (folder / "terminal.cast").read_text().splitlines()[1:])
     seen = json.loads(said.partition("SEEN ")[2].replace("\r\n", ""))
     assert seen["answer"] == "hello yourself"
+    (agents,) = (span for span in read_run(folder).spans if span.attributes["tachograph.span"] == "agent")
+    assert seen["traceparent"] == f"00-{agents.trace_id}-{agents.span_id}-01"
     assert not seen["secret"]
     assert not seen["store"]
     assert not seen["upstream"]

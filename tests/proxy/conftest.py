@@ -34,6 +34,8 @@ HOP_BY_HOP = {
     b"transfer-encoding",
     b"upgrade",
 }
+OF_A_TRACE = {b"traceparent", b"tracestate", b"baggage"}
+"""The one exception to "headers as they came": what an agent tells of its own trace does not go to the model's provider."""
 
 Headers = tuple[tuple[bytes, bytes], ...]
 Ending = Literal["clean", "cut", "reset"]
@@ -73,7 +75,7 @@ class Message:
     @property
     def passing(self) -> Headers:
         """The headers that a proxy passes on, in their order and case."""
-        return tuple((name, value) for name, value in self.headers if name.lower() not in HOP_BY_HOP)
+        return tuple((name, value) for name, value in self.headers if name.lower() not in HOP_BY_HOP | OF_A_TRACE)
 
     @property
     def status(self) -> int:

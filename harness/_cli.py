@@ -205,7 +205,7 @@ def _add_key(commands: _Commands) -> None:
 def _add_score(commands: _Commands) -> None:
     score = commands.add_parser("score", help="what runs are worth, axis by axis")
     score.add_argument("runs", nargs="+", metavar="RUN", help=_WHICH_RUNS)
-    _add_store(score)
+    _add_source(score)
     _add_scoring(score)
     for name, (holds, _) in FILES.items():
         score.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"also write {holds}")
@@ -223,12 +223,24 @@ def _add_compare(commands: _Commands) -> None:
     compare = commands.add_parser("compare", help="two sets of runs, task by task: which is better, or not separable")
     compare.add_argument("a", metavar="A", help=_WHICH_RUNS)
     compare.add_argument("b", metavar="B", help="as A")
-    _add_store(compare)
+    _add_source(compare)
     _add_scoring(compare)
     compare.set_defaults(command=_compare_command.compare)
 
 
-_WHICH_RUNS: Final = "a run, a folder of runs, or conditions: agent=NAME,model=GLOB,sweep=…,task=…,category=…"
+_WHICH_RUNS: Final = (
+    "a run, what holds runs (as --store), or conditions: agent=NAME,model=GLOB,sweep=…,task=…,category=…"
+)
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--store",
+        default="runs",
+        metavar="WHERE",
+        help="what holds the runs: a folder of them, files of a Collector's file exporter, clickhouse://HOST:8123/DATABASE "
+        "(default: runs)",
+    )
 
 
 def _add_scoring(parser: argparse.ArgumentParser) -> None:

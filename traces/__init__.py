@@ -22,9 +22,10 @@ from ._kept_body import GrowingBody, HashedBody, UnsearchableError
 from ._known_secrets import is_telling, secrets_of_environment
 from ._messages import MessageKind, TunnelMessage, read_messages
 from ._otlp import SpanRecord
-from ._reader import Run, is_live, read_calls, read_run, read_spans
+from ._reader import is_live, read_calls, read_run, read_spans
 from ._recording import OpenCall, RunRecording
 from ._redaction import Masked, Redactor, masked
+from ._run import Run
 from ._scanner import Found
 from ._scores import Score, append_scores, latest_scores
 from ._seal import Seal, Survey, Verification, survey, verify
@@ -32,8 +33,11 @@ from ._secret_rules import RUN_KEY_PREFIX, Rule
 from ._span import call_from_span, is_call
 from ._store import RunStore, check_run_id, new_run_id
 from ._user_rules import read_rules
+from .warehouse import HEAD_ATTRIBUTES, RunHead, RunSource
+from .warehouse import open_runs as open  # noqa: A004  `traces.open(where)` is what it is
 
 __all__ = [
+    "HEAD_ATTRIBUTES",
     "RUN_KEY_PREFIX",
     "VOLATILE_MEMBERS",
     "Amendment",
@@ -58,7 +62,9 @@ __all__ = [
     "Redactor",
     "Rule",
     "Run",
+    "RunHead",
     "RunRecording",
+    "RunSource",
     "RunStore",
     "Score",
     "Seal",
@@ -87,6 +93,7 @@ __all__ = [
     "latest_scores",
     "masked",
     "new_run_id",
+    "open",
     "read_calls",
     "read_messages",
     "read_rules",

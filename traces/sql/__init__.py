@@ -1,0 +1,1 @@
+"""SQL over local runs, without a server."""

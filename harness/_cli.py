@@ -12,7 +12,15 @@ from typing import Final, TypeAlias
 
 from ..scoring import DEFAULT_PROFILE
 from ..traces import TachographError
-from . import _agents_command, _compare_command, _run_command, _score_command, _serve_command, _show_commands
+from . import (
+    _agents_command,
+    _compare_command,
+    _run_command,
+    _score_command,
+    _serve_command,
+    _show_commands,
+    _sql_command,
+)
 from ._score_files import FILES
 
 __all__ = ["main"]
@@ -56,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_key(commands)
     _add_score(commands)
     _add_compare(commands)
+    _add_sql(commands)
     return parser
 
 
@@ -226,6 +235,21 @@ def _add_compare(commands: _Commands) -> None:
     _add_source(compare)
     _add_scoring(compare)
     compare.set_defaults(command=_compare_command.compare)
+
+
+def _add_sql(commands: _Commands) -> None:
+    sql = commands.add_parser(
+        "sql",
+        help="a question to all recorded runs at once, by SQL",
+        epilog="Its tables are otel_traces (with the columns that a Collector makes in ClickHouse), calls, runs and scores.",
+    )
+    sql.add_argument("query", metavar="SELECT", help="one SELECT, in DuckDB's dialect")
+    _add_store(sql)
+    form = sql.add_mutually_exclusive_group()
+    form.add_argument("--json", dest="form", action="store_const", const="json", help="print JSON, a row a line")
+    form.add_argument("--csv", dest="form", action="store_const", const="csv", help="print comma-separated values")
+    form.add_argument("--to", nargs=2, metavar=("FORM", "FILE"), help="write the answer to FILE; FORM is parquet")
+    sql.set_defaults(command=_sql_command.sql, form="table")
 
 
 _WHICH_RUNS: Final = (

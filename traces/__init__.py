@@ -33,11 +33,10 @@ from ._secret_rules import RUN_KEY_PREFIX, Rule
 from ._span import call_from_span, is_call
 from ._store import RunStore, check_run_id, new_run_id
 from ._user_rules import read_rules
-from .warehouse import HEAD_ATTRIBUTES, RunHead, RunSource
+from .warehouse import RunHead, RunSource
 from .warehouse import open_runs as open  # noqa: A004  `traces.open(where)` is what it is
 
 __all__ = [
-    "HEAD_ATTRIBUTES",
     "RUN_KEY_PREFIX",
     "VOLATILE_MEMBERS",
     "Amendment",

@@ -11,7 +11,6 @@ from chdb.session import Session
 
 
 class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
     session = Session()
 
     def do_POST(self) -> None:
@@ -21,7 +20,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self.session.query(f"USE {given['database']}") if given.get("database") else None
             answer, status = bytes(self.session.query(sql, "JSONEachRow", params=parameters or None).bytes()), 200
-        except Exception as error:  # whatever ClickHouse says, as the server would
+        except Exception as error:  # noqa: BLE001  whatever ClickHouse says, as the server would
             answer, status = str(error).encode(), 500
         self.send_response(status)
         self.send_header("Content-Length", str(len(answer)))
@@ -33,7 +32,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 server = HTTPServer(("127.0.0.1", 0), Handler)
-print(server.server_port, flush=True)
+print(server.server_port, flush=True)  # noqa: T201
 try:
     server.serve_forever()
 except KeyboardInterrupt:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from ..traces import InputError
 from ..traces.sql import Rows, query
 from ._table import print_table
 
@@ -24,6 +25,8 @@ _NUMBERS: Final = (int, float)
 
 def sql(options: argparse.Namespace) -> int:
     """Answer a question."""
+    if options.to is not None and options.to[0] != "parquet":
+        raise InputError(f"--to {options.to[0]}: an answer is written as parquet; --csv and --json print it")
     target = None if options.to is None else Path(options.to[1])
     with query(options.store, options.query, parquet=target) as rows:
         if target is not None:

@@ -13,11 +13,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 import orjson
 
-from .._errors import StoreError
+from .._errors import InputError, StoreError
 from .._reader import JOURNAL_NAME, journal_path
 from .._store import RunStore
 from ._tables import BATCH_CALLS, HAS_DUPLICATES, READ_BATCH, TABLES, TABLES_VERSION, TEXTS, WITHOUT_DUPLICATES
@@ -28,6 +28,7 @@ _FOLDER: Final = ".sql"
 _MANIFEST: Final = "journals.json"
 _BATCH_BYTES: Final = 32 * 2**20
 """Bytes of journals that are read at a time, or one journal that has more."""
+_PIECE: Final = 8 * 2**20
 _GROWTH: Final = 2
 """A file is dropped if it stands for less than this many times the bytes that are to be read anyway."""
 
@@ -64,11 +65,13 @@ def kept(where: Path, engine: ModuleType) -> Iterator[Kept]:
         engine: the module `duckdb`.
 
     Raises:
-        InputError: there is no such store.
+        InputError: there is no such store, or no run in it.
         StoreError: it cannot be read.
     """
     alone = (where / JOURNAL_NAME).is_file()
     folders = [where] if alone else list(RunStore(where).run_folders())
+    if not folders:
+        raise InputError(f"{where}: no runs to ask")
     with ExitStack() as stack:
         try:
             place = None if alone else _own_folder(where)
@@ -103,19 +106,19 @@ class _Keeper:
     def update(self, folders: Iterable[Path]) -> Kept:
         """Read what is new. Raises OSError."""
         stands = {folder.name: (folder, journal_path(folder).stat()) for folder in folders}
+        noted, number = self._manifest()
         known = {
             name: journal
-            for name, journal in self._manifest().items()
+            for name, journal in noted.items()
             if name in stands and journal.is_of(stands[name][1]) and (self._folder / journal.file).is_file()
         }
-        for file in self._absorbed(
-            known, sum(status.st_size for name, (_, status) in stands.items() if name not in known)
-        ):
+        to_read = sum(status.st_size for name, (_, status) in stands.items() if name not in known)
+        for file in self._absorbed(known, to_read):
             known = {name: journal for name, journal in known.items() if journal.file != file}
         missing = [name for name in stands if name not in known]
         if missing:
-            known |= self._read(missing, stands, known)
-            self._write_manifest(known)
+            known |= self._read(missing, stands, number)
+            self._write_manifest(known, number + len(missing))
         self._sweep({journal.file for journal in known.values()})
         return Kept(
             files=tuple(sorted({self._folder / journal.file for journal in known.values()})),
@@ -137,9 +140,8 @@ class _Keeper:
         return dropped
 
     def _read(
-        self, names: list[str], stands: dict[str, tuple[Path, os.stat_result]], known: dict[str, _Journal]
+        self, names: list[str], stands: dict[str, tuple[Path, os.stat_result]], first: int
     ) -> dict[str, _Journal]:
-        first = max((journal.number for journal in known.values()), default=0) + 1
         file = f"spans-{first}-{os.getpid()}.duckdb"
         unfinished = self._folder / f"{file}.unfinished"
         unfinished.unlink(missing_ok=True)
@@ -159,7 +161,7 @@ class _Keeper:
     def _take(self, database: Any, batch: list[tuple[Path, _Journal]], *, is_first: bool) -> None:
         with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".ndjson") as lines:
             for path, journal in batch:
-                lines.write(_numbered(path, journal))
+                _write_numbered(lines, path, journal)
             lines.flush()
             database.execute(READ_BATCH, {"file": lines.name})
         if database.execute(HAS_DUPLICATES).fetchone() == (True,):
@@ -168,21 +170,19 @@ class _Keeper:
         for table, rows in TABLES.items():
             database.execute(f"CREATE TABLE {table} AS {rows}" if is_first else f"INSERT INTO {table} {rows}")
 
-    def _manifest(self) -> dict[str, _Journal]:
+    def _manifest(self) -> tuple[dict[str, _Journal], int]:
+        """The last readings of journals, and the number of the next one."""
         with suppress(FileNotFoundError, ValueError, TypeError, KeyError):
             said = orjson.loads((self._folder / _MANIFEST).read_bytes())
             if said["version"] == self._version:
-                return {name: _Journal(*journal) for name, journal in said["journals"].items()}
-        return {}
+                return {name: _Journal(*journal) for name, journal in said["journals"].items()}, int(said["next"])
+        return {}, 1
 
-    def _write_manifest(self, journals: dict[str, _Journal]) -> None:
+    def _write_manifest(self, journals: dict[str, _Journal], following: int) -> None:
         unfinished = self._folder / f"{_MANIFEST}.unfinished"
         unfinished.touch(mode=0o600)
-        unfinished.write_bytes(
-            orjson.dumps(
-                {"version": self._version, "journals": {name: list(journal) for name, journal in journals.items()}}
-            )
-        )
+        listed = {name: list(journal) for name, journal in journals.items()}
+        unfinished.write_bytes(orjson.dumps({"version": self._version, "next": following, "journals": listed}))
         unfinished.replace(self._folder / _MANIFEST)
 
     def _sweep(self, used: set[str]) -> None:
@@ -206,11 +206,16 @@ def _batches(journals: list[tuple[Path, _Journal]]) -> Iterator[tuple[bool, list
         yield is_first, batch
 
 
-def _numbered(path: Path, journal: _Journal) -> bytes:
-    """The lines of a journal as it was when its size was asked, each with the journal's number as a first member.
+def _write_numbered(lines: IO[bytes], path: Path, journal: _Journal) -> None:
+    """Write the lines of a journal as it was when its size was asked, each with the journal's number as a first member.
 
     A line that a killed writer left torn is ended here, and passed over by the engine, as what is no JSON at all.
     """
+    begin, left = b"\n", journal.size
     with path.open("rb") as file:
-        lines = b"\n" + file.read(journal.size)
-    return lines.replace(b"\n{", b'\n{"journal":%d,' % journal.number)
+        while piece := file.read(min(left, _PIECE)):
+            left -= len(piece)
+            text = begin + piece
+            begin = b"\n" if text.endswith(b"\n") else b""
+            lines.write(text.removesuffix(b"\n").replace(b"\n{", b'\n{"journal":%d,' % journal.number))
+    lines.write(b"\n")

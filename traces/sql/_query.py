@@ -51,21 +51,17 @@ def query(where: Path, sql: str, *, parquet: Path | None = None) -> Iterator[Row
         StoreError: the store cannot be read, or the file not be written.
     """
     engine = _engine()
-    _check(engine, sql)
+    statement = _checked(engine, sql)
     with engine.connect() as database:
         with kept(where, engine) as readings:
             _attach(database, engine, readings, {table: _rows_of(table, readings) for table in TABLES})
         database.execute(f"SET temp_directory = {_quoted(readings.folder / 'spilt')}")
         if parquet is not None:
             database.execute(f"SET allowed_paths = [{_quoted(parquet.absolute())}]")
+            statement = f"COPY (FROM query({_quoted(statement)})) TO {_quoted(parquet.absolute())} (FORMAT parquet)"
         for lock in _LOCKS:
             database.execute(lock)
-        target = (
-            None
-            if parquet is None
-            else f"COPY (\n{sql.rstrip().rstrip(';')}\n) TO {_quoted(parquet.absolute())} (FORMAT parquet)"
-        )
-        yield _asked(database, engine, target or sql)
+        yield _asked(database, engine, statement)
 
 
 def _engine() -> ModuleType:
@@ -76,13 +72,14 @@ def _engine() -> ModuleType:
     return duckdb
 
 
-def _check(engine: ModuleType, sql: str) -> None:
+def _checked(engine: ModuleType, sql: str) -> str:
     try:
         statements = engine.extract_statements(sql)
     except engine.Error as error:
         raise InputError(f"SQL: {_said(error)}") from error
     if len(statements) != 1 or statements[0].type != engine.StatementType.SELECT:
         raise InputError("SQL: one SELECT is answered, and nothing else: the record is only read")
+    return sql
 
 
 def _asked(database: Any, engine: ModuleType, sql: str) -> Rows:
@@ -130,5 +127,5 @@ def _fill(database: Any, table: str, numbers: Sequence[int]) -> None:
     database.execute(f"INSERT INTO {table} SELECT unnest($numbers::INTEGER[])", {"numbers": list(numbers)})
 
 
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+def _quoted(text: str | Path) -> str:
+    return "'" + str(text).replace("'", "''") + "'"

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tachograph.harness._cli import _parser
+from tachograph.traces import RunStore
 from tachograph.traces._otlp import LINE_LIMIT
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -146,8 +147,6 @@ def test_nothing_is_dropped_on_the_way(name: str) -> None:
 
 def test_journals_are_told_apart_by_their_first_bytes(tmp_path: Path) -> None:
     """The file receiver takes two files for one if their fingerprints are the same: ours differ within the default, 1 kB."""
-    from tachograph.traces import RunStore  # noqa: PLC0415  the one test that records
-
     store = RunStore(tmp_path / "runs")
     first = []
     for run_id in ("a", "b"):

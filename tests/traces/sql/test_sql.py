@@ -1,13 +1,14 @@
 """SQL sees the journals as `read_run` does, whatever a kill left of them, and reaches nothing else."""
 
 import json
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from tachograph.harness._cli import main
 from tachograph.traces import Amendment, InputError, RunStore, Score, StoreError, append_scores, read_run
 from tachograph.traces.sql import query
 
@@ -209,20 +210,45 @@ def test_what_was_kept_may_be_damaged_or_deleted(runs: RunStore) -> None:
     assert asked(runs.folder, "SELECT count(*) FROM runs") == [(2,)]
 
 
-def test_the_command_prints_and_refuses(runs: RunStore, tachograph: Callable[..., Any], tmp_path: Path) -> None:
+def test_several_may_ask_at_once(runs: RunStore, record: Any) -> None:
+    """One after the other brings what is kept up to date; what the first one reads stays while it reads."""
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(3):
+            run = runs.open_run(f"more-{number}")
+            record(run)
+            run.close()
+            counted = pool.map(lambda _: asked(runs.folder, "SELECT count(*) FROM calls"), range(4))
+            assert list(counted) == [[(4 + number,)]] * 4
+
+
+def test_the_command_prints_and_refuses(runs: RunStore, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A table, JSON lines, CSV and Parquet; an error is one line of ours and exit code 2."""
-    where = ("--store", runs.folder)
-    shown = tachograph("sql", "SELECT run_id, calls, passed FROM runs ORDER BY 1", *where)
-    assert shown.stdout.splitlines() == ["run_id  calls  passed", "a           2  true", "b           1  -"]
-    shown = tachograph("sql", "SELECT run_id, started, passed FROM runs ORDER BY 1", *where, "--json")
-    assert json.loads(shown.stdout.splitlines()[1])["passed"] is None
-    shown = tachograph("sql", "SELECT 0.1::DOUBLE AS a, NULL AS b, [1, 2] AS c, 'x,y' AS d", *where, "--csv")
-    assert shown.stdout == 'a,b,c,d\n0.1,,"[1,2]","x,y"\n'
-    shown = tachograph("sql", "SELECT 1", *where, "--to", "parquet", tmp_path / "one.parquet")
-    assert "one.parquet: 1 rows" in shown.stdout
-    shown = tachograph("sql", "SELECT 1", *where, "--to", "csv", tmp_path / "one.csv")
-    assert (shown.returncode, "parquet" in shown.stderr) == (2, True)
-    shown = tachograph("sql", "DROP TABLE runs", *where)
-    assert (shown.returncode, shown.stderr.count("\n")) == (2, 1)
-    shown = tachograph("sql", "SELECT 1", "--store", tmp_path / "nowhere")
-    assert (shown.returncode, "no such folder" in shown.stderr) == (2, True)
+
+    def shown(sql: str, *arguments: str | Path, store: Path = runs.folder) -> tuple[int, str, str]:
+        code = main(["sql", sql, "--store", str(store), *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    _, out, _ = shown("SELECT run_id, calls, passed FROM runs ORDER BY 1")
+    assert out.splitlines() == ["run_id  calls  passed", "a           2  true", "b           1  -"]
+    _, out, _ = shown("SELECT run_id, started, passed FROM runs ORDER BY 1", "--json")
+    assert json.loads(out.splitlines()[1])["passed"] is None
+    _, out, _ = shown(
+        "SELECT 0.1::DOUBLE AS a, NULL AS b, [1, 2] AS c, 'x,y' AS d, TIMESTAMP '2026-01-01' AS e", "--csv"
+    )
+    assert out == 'a,b,c,d,e\n0.1,,"[1,2]","x,y",2026-01-01T00:00:00\n'
+    sql = "SELECT 1.5::DECIMAL(3, 1) AS a, INTERVAL 2 SECOND AS b, {'k': '\\x00'::BLOB} AS c, DATE '2026-01-01' AS d"
+    _, out, _ = shown(sql, "--json")
+    assert json.loads(out) == {"a": 1.5, "b": 2.0, "c": {"k": "00"}, "d": "2026-01-01"}
+    _, out, _ = shown("SELECT i FROM range(2000) AS t(i)")
+    assert out.splitlines()[-1].startswith("… the first 1000 rows")
+    _, out, _ = shown("SELECT 1", "--to", "parquet", tmp_path / "one.parquet")
+    assert "one.parquet: 1 rows" in out
+    code, _, said = shown("SELECT 1", "--to", "csv", tmp_path / "one.csv")
+    assert (code, "parquet" in said) == (2, True)
+    code, _, said = shown("DROP TABLE runs")
+    assert (code, said.count("\n")) == (2, 1)
+    code, _, said = shown("SELECT 1", store=tmp_path / "nowhere")
+    assert (code, "no such folder" in said) == (2, True)
+    (tmp_path / "empty").mkdir()
+    code, _, said = shown("SELECT 1", store=tmp_path / "empty")
+    assert (code, "no runs to ask" in said) == (2, True)

@@ -2,6 +2,7 @@
 
 import json
 import random
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,25 @@ def test_a_run_without_its_end_may_go_on(varied: Varied, journal_lines: Any, tmp
     (run,) = tachograph.traces.open(write(tmp_path / "spans.json", journal_lines(varied("a"))[:6]))
     assert (run.status, run.live, run.sealed, run.end_ns) == ("open", True, False, None)
     assert {call.outcome for call in run.calls} <= {"completed", "in_flight", "upstream_cut"}
+
+
+def test_a_file_larger_than_memory_is_fine(varied: Varied, tmp_path: Path) -> None:
+    """300 runs mixed in a file of more than 6 MB are read one by one, with less than 2 MB held."""
+    name, journal = "a" * 12, (varied("a" * 12) / "trace.jsonl").read_text()
+    trace = json.loads(journal.splitlines()[0])["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"]
+    path = tmp_path / "spans.json"
+    with path.open("w") as file:
+        for line in journal.splitlines(keepends=True):
+            file.writelines(line.replace(trace, f"{run:032}").replace(name, f"run-{run:08}") for run in range(300))
+    assert path.stat().st_size > 6_000_000
+    tracemalloc.start()
+    try:
+        whole = sum(len(run.calls) == 3 and not run.missing_lines for run in tachograph.traces.open(path))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert whole == 300
+    assert peak < 2_000_000
 
 
 def test_spans_of_another_tool_are_a_run_by_session(tmp_path: Path) -> None:

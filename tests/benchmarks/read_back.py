@@ -48,10 +48,10 @@ def main() -> int:
         print(f"{options.runs * options.spans:,} spans, {size / 2**20:,.0f} MiB, made in {seconds:.0f} s", flush=True)  # noqa: T201
         found = {name: _in_a_process(name, store) for name in _STEPS}
         kept = sum(path.stat().st_size for path in (store / ".sql").glob("spans-*"))
-    rows = [(name, one["seconds"], one["mib"]) for name, one in found.items()]
-    print(f"{'':34}{'seconds':>9}{'spans/s':>11}{'peak MiB':>10}")  # noqa: T201
-    for name, seconds, mib in rows:
-        print(f"{name:34}{seconds:9.2f}{options.runs * options.spans / seconds:11,.0f}{mib:10,.0f}")  # noqa: T201
+    print(f"{'':34}{'seconds':>9}{'of CPU':>9}{'spans/s':>11}{'peak MiB':>10}")  # noqa: T201
+    for name, one in found.items():
+        speed = options.runs * options.spans / one["seconds"]
+        print(f"{name:34}{one['seconds']:9.2f}{one['cpu']:9.2f}{speed:11,.0f}{one['mib']:10,.0f}")  # noqa: T201
     print(f"kept for SQL: {kept / 2**20:,.0f} MiB, {kept / size:.0%} of the journals")  # noqa: T201
     answers = [[found[f"{way}: {name}"]["answer"] for name in _QUESTIONS] for way in ("plain", "SQL")]
     print("the answers are the same" if answers[0] == answers[1] else f"the answers differ: {answers}")  # noqa: T201
@@ -78,8 +78,8 @@ def _in_a_process(step: str, store: Path) -> dict[str, Any]:
 def _step(name: str, store: Path) -> dict[str, Any]:
     begin = time.perf_counter()
     answer = _STEPS[name](store)
-    seconds = time.perf_counter() - begin
-    return {"seconds": seconds, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "answer": answer}
+    seconds, used = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF)
+    return {"seconds": seconds, "cpu": used.ru_utime + used.ru_stime, "mib": used.ru_maxrss / 1024, "answer": answer}
 
 
 def _runs(store: Path) -> Iterator[Run]:

@@ -167,8 +167,10 @@ class _Keeper:
         if database.execute(HAS_DUPLICATES).fetchone() == (True,):
             database.execute(WITHOUT_DUPLICATES)
         database.execute(BATCH_CALLS)
+        database.begin()
         for table, rows in TABLES.items():
             database.execute(f"CREATE TABLE {table} AS {rows}" if is_first else f"INSERT INTO {table} {rows}")
+        database.commit()
 
     def _manifest(self) -> tuple[dict[str, _Journal], int]:
         """The last readings of journals, and the number of the next one."""

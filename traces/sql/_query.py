@@ -16,6 +16,12 @@ __all__ = ["Rows", "query"]
 
 _PIECE: Final = 1000
 """Rows that are held at a time."""
+_COPIES: Final = """
+DELETE FROM counted WHERE journal IN (
+    SELECT journal FROM all_runs QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY calls DESC, journal) > 1
+)
+"""
+"""Folders that were copied hold the same spans: each run counts once, by the journal that has most of it."""
 _LOCKS: Final = (
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
@@ -108,6 +114,7 @@ def _attach(database: Any, engine: ModuleType, readings: Kept, rows: dict[str, s
     database.execute("CREATE TABLE open_now (journal INTEGER)")
     for table, all_rows in rows.items():
         database.execute(f"CREATE VIEW all_{table} AS {all_rows}")
+    database.execute(_COPIES)
     unended = database.execute("SELECT journal FROM all_runs WHERE status = 'open'").fetchall()
     _fill(database, "open_now", [number for (number,) in unended if is_live(readings.numbers[number])])
     for name, view in VIEWS.items():

@@ -1,6 +1,7 @@
 """SQL sees the journals as `read_run` does, whatever a kill left of them, and reaches nothing else."""
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,14 @@ def test_what_was_kept_may_be_damaged_or_deleted(runs: RunStore) -> None:
     for path in (runs.folder / ".sql").glob("*"):
         path.unlink()
     assert asked(runs.folder, "SELECT count(*) FROM runs") == [(2,)]
+
+
+def test_a_run_that_was_copied_counts_once(runs: RunStore) -> None:
+    """Two folders with the same spans are one run: by the copy that has most of it."""
+    shutil.copytree(runs.folder / "a", runs.folder / "0-copy")
+    (runs.folder / "0-copy" / "trace.jsonl").write_bytes((runs.folder / "a" / "trace.jsonl").read_bytes()[:4000])
+    assert asked(runs.folder, "SELECT run_id, calls FROM runs ORDER BY run_id") == [("a", 2), ("b", 1)]
+    assert asked(runs.folder, "SELECT count(*) = count(DISTINCT SpanId) FROM otel_traces") == [(True,)]
 
 
 def test_several_may_ask_at_once(runs: RunStore, record: Any) -> None:

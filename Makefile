@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export TACHOGRAPH_BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-lowest fuzz test-agents check benchmark benchmark-scoring soak clean
+.PHONY: demo test test-slow test-lowest fuzz test-agents test-backends check benchmark benchmark-reading benchmark-scoring soak clean
 
 demo: $(VENV)/.installed $(VENV)/.local-model
 	$(VENV)/bin/python examples/demo.py
@@ -30,6 +30,16 @@ AGENTS ?= aider opencode codex claude-code mini-swe-agent pi qwen-code
 test-agents: $(VENV)/.installed $(AGENTS:%=.agents/%/.installed)
 	TACHOGRAPH_AGENTS="$(AGENTS)" $(VENV)/bin/python -m pytest -m agents -s
 
+# What the record is sent to and read back from, each in an environment of its own.
+test-backends: $(VENV)/.installed .backends/chdb/.installed
+	$(VENV)/bin/python -m pytest -m backends -s
+
+# ClickHouse in process: half a gigabyte on disk.
+.backends/chdb/.installed:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet 'chdb==4.4.0'
+	@touch $@
+
 check: $(VENV)/.installed
 	scripts/check
 
@@ -38,6 +48,9 @@ benchmark: $(VENV)/.installed
 
 soak: $(VENV)/.installed
 	$(VENV)/bin/python tests/benchmarks/soak.py
+
+benchmark-reading: $(VENV)/.installed
+	$(VENV)/bin/python tests/benchmarks/read_back.py
 
 benchmark-scoring: $(VENV)/.installed
 	$(VENV)/bin/python tests/benchmarks/snapshot.py
@@ -84,4 +97,4 @@ $(NODE_AGENTS:%=.agents/%/.installed):
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-lowest .agents build demo-runs
+	rm -rf $(VENV) .venv-lowest .agents .backends build demo-runs

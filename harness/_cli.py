@@ -12,7 +12,15 @@ from typing import Final, TypeAlias
 
 from ..scoring import DEFAULT_PROFILE
 from ..traces import TachographError
-from . import _agents_command, _compare_command, _run_command, _score_command, _serve_command, _show_commands
+from . import (
+    _agents_command,
+    _compare_command,
+    _run_command,
+    _score_command,
+    _serve_command,
+    _show_commands,
+    _sql_command,
+)
 from ._metrics import metrics_address
 from ._score_files import FILES
 
@@ -57,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_key(commands)
     _add_score(commands)
     _add_compare(commands)
+    _add_sql(commands)
     return parser
 
 
@@ -220,7 +229,7 @@ def _add_key(commands: _Commands) -> None:
 def _add_score(commands: _Commands) -> None:
     score = commands.add_parser("score", help="what runs are worth, axis by axis")
     score.add_argument("runs", nargs="+", metavar="RUN", help=_WHICH_RUNS)
-    _add_store(score)
+    _add_source(score)
     _add_scoring(score)
     for name, (holds, _) in FILES.items():
         score.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"also write {holds}")
@@ -238,12 +247,39 @@ def _add_compare(commands: _Commands) -> None:
     compare = commands.add_parser("compare", help="two sets of runs, task by task: which is better, or not separable")
     compare.add_argument("a", metavar="A", help=_WHICH_RUNS)
     compare.add_argument("b", metavar="B", help="as A")
-    _add_store(compare)
+    _add_source(compare)
     _add_scoring(compare)
     compare.set_defaults(command=_compare_command.compare)
 
 
-_WHICH_RUNS: Final = "a run, a folder of runs, or conditions: agent=NAME,model=GLOB,sweep=…,task=…,category=…"
+def _add_sql(commands: _Commands) -> None:
+    sql = commands.add_parser(
+        "sql",
+        help="a question to all recorded runs at once, by SQL",
+        epilog="Its tables are otel_traces (with the columns that a Collector makes in ClickHouse), calls, runs and scores.",
+    )
+    sql.add_argument("query", metavar="SELECT", help="one SELECT, in DuckDB's dialect")
+    _add_store(sql)
+    form = sql.add_mutually_exclusive_group()
+    form.add_argument("--json", dest="form", action="store_const", const="json", help="print JSON, a row a line")
+    form.add_argument("--csv", dest="form", action="store_const", const="csv", help="print comma-separated values")
+    form.add_argument("--to", nargs=2, metavar=("FORM", "FILE"), help="write the answer to FILE; FORM is parquet")
+    sql.set_defaults(command=_sql_command.sql, form="table")
+
+
+_WHICH_RUNS: Final = (
+    "a run, what holds runs (as --store), or conditions: agent=NAME,model=GLOB,sweep=…,task=…,category=…"
+)
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--store",
+        default="runs",
+        metavar="WHERE",
+        help="what holds the runs: a folder of them, files of a Collector's file exporter, clickhouse://HOST:8123/DATABASE "
+        "(default: runs)",
+    )
 
 
 def _add_scoring(parser: argparse.ArgumentParser) -> None:

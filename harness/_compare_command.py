@@ -25,7 +25,9 @@ def compare(options: argparse.Namespace) -> int:
     profiles = [load_profile(name) for name in options.profile or [DEFAULT_PROFILE]]
     sides = {"A": find_runs(options.store, [options.a]), "B": find_runs(options.store, [options.b])}
     if shared := set(sides["A"]) & set(sides["B"]):
-        raise InputError(f"{len(shared)} runs are in both sets, {min(shared).name} is one: nothing can be told apart")
+        raise InputError(
+            f"{len(shared)} runs are in both sets, {min(place.name for place in shared)} is one: nothing can be told apart"
+        )
     cards = {
         side: list(
             with_progress(score_all(folders, options.axis, profiles, keep=not options.no_write), len(folders), "runs")

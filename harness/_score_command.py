@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Final
 
+from .. import scoring
 from ..scoring import (
     DEFAULT_PROFILE,
     AxisValue,
@@ -16,9 +18,11 @@ from ..scoring import (
     Profile,
     Scorecard,
     all_axes,
+    collected_record,
     load_profile,
     score_folder,
 )
+from ._collected import CollectedRun, RunPlace, read_collected
 from ._progress import with_progress
 from ._require import Requirement, parse_requirement
 from ._score_files import wanted_files, write_files
@@ -31,6 +35,8 @@ _FEW: Final = 64
 """Runs that are scored here; more of them are worth starting processes for."""
 _AT_ONCE: Final = 32
 """Runs given to a process at a time."""
+_WAITING: Final = 16
+"""How often that may wait for one."""
 _UNKNOWN: Final = "-"
 _SHOWN: Final = ("tokens", "cost", "latency", "blast_radius", "damage", "refusal", "integrity")
 _UNITS: Final[dict[str, Callable[[float], str]]] = {
@@ -62,27 +68,39 @@ def score(options: argparse.Namespace) -> int:
 
 
 def score_all(
-    folders: Sequence[Path], axes: Sequence[str], profiles: Sequence[Profile], *, keep: bool
+    places: Sequence[RunPlace], axes: Sequence[str], profiles: Sequence[Profile], *, keep: bool
 ) -> Iterator[Scorecard]:
     """Score runs one after the other, many of them in several processes; in the order given.
 
     Args:
-        folders: of the runs.
+        places: where the runs lie.
         axes: of the user's own, `NAME=MODULE:FUNCTION`.
         profiles: for composites.
-        keep: leave the scorecards in the folders.
+        keep: leave the scorecards in the folders, of runs that lie in folders.
     """
-    task = partial(_score_one, axes=tuple(axes), profiles=tuple(profiles), keep=keep)
-    if len(folders) <= _FEW:
-        yield from map(task, folders)
+    task = partial(_score_some, axes=tuple(axes), profiles=tuple(profiles), keep=keep)
+    some = [places[begin : begin + _AT_ONCE] for begin in range(0, len(places), _AT_ONCE)]
+    if len(places) <= _FEW:
+        yield from chain.from_iterable(map(task, some))
         return
     with ProcessPoolExecutor() as pool:
-        for begin in range(0, len(folders), _AT_ONCE * 16):
-            yield from pool.map(task, folders[begin : begin + _AT_ONCE * 16], chunksize=_AT_ONCE)
+        for begin in range(0, len(some), _WAITING):
+            yield from chain.from_iterable(pool.map(task, some[begin : begin + _WAITING]))
 
 
-def _score_one(folder: Path, axes: Sequence[str], profiles: Sequence[Profile], *, keep: bool) -> Scorecard:
-    return score_folder(folder, all_axes(axes), profiles, keep=keep)
+def _score_some(
+    places: Sequence[RunPlace], axes: Sequence[str], profiles: Sequence[Profile], *, keep: bool
+) -> list[Scorecard]:
+    known = all_axes(axes)
+    scorecards = []
+    for is_collected, group in groupby(places, key=lambda place: isinstance(place, CollectedRun)):
+        if is_collected:
+            runs = read_collected([place for place in group if isinstance(place, CollectedRun)])
+            scorecards += [scoring.score(collected_record(run), known, profiles) for run in runs]
+        else:
+            folders = (place for place in group if isinstance(place, Path))
+            scorecards += [score_folder(folder, known, profiles, keep=keep) for folder in folders]
+    return scorecards
 
 
 @dataclass

@@ -7,15 +7,16 @@ from typing import Any, Final
 
 import orjson
 
-from ..scoring import Scorecard, load_record
+from ..scoring import RunRecord, Scorecard, collected_record, load_record
 from ..scoring.formats import atif_trajectory, junit, sarif, swebench_prediction
 from ..scoring.integrity import INTEGRITY_RULES
 from ..traces import StoreError
+from ._collected import CollectedRun, RunPlace, read_collected
 
 __all__ = ["FILES", "wanted_files", "write_files"]
 
-Scored = Sequence[tuple[Path, Scorecard]]
-"""Folders of runs with their scorecards."""
+Scored = Sequence[tuple[RunPlace, Scorecard]]
+"""Where runs lie, with their scorecards."""
 
 
 def _junit(scored: Scored) -> bytes:
@@ -28,12 +29,16 @@ def _sarif(scored: Scored) -> bytes:
 
 
 def _swebench(scored: Scored) -> bytes:
-    lines = [swebench_prediction(load_record(folder), _model_name(scorecard)) for folder, scorecard in scored]
+    lines = [swebench_prediction(_record(place), _model_name(scorecard)) for place, scorecard in scored]
     return b"".join(orjson.dumps(line) + b"\n" for line in lines)
 
 
 def _atif(scored: Scored) -> bytes:
-    return _document([atif_trajectory(load_record(folder), scorecard) for folder, scorecard in scored])
+    return _document([atif_trajectory(_record(place), scorecard) for place, scorecard in scored])
+
+
+def _record(place: RunPlace) -> RunRecord:
+    return collected_record(next(read_collected([place]))) if isinstance(place, CollectedRun) else load_record(place)
 
 
 FILES: Final[Mapping[str, tuple[str, Callable[[Scored], bytes]]]] = {
@@ -58,7 +63,7 @@ def write_files(options: argparse.Namespace, scored: Scored) -> None:
         StoreError: a file cannot be written.
     """
     for name in wanted_files(options):
-        path: Path = getattr(options, name)
+        path = Path(getattr(options, name))
         data = FILES[name][1](scored)
         try:
             path.write_bytes(data)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from .. import traces
-from ..traces import InputError, RunStore, StoreError
+from ..traces import InputError, RunHead, RunStore
+from ._collected import CollectedRun, RunPlace
 
 __all__ = ["find_run", "find_runs"]
 
@@ -39,46 +40,81 @@ def find_run(store: Path, given: str) -> Path:
     return found[0]
 
 
-def find_runs(store: Path, given: Iterable[str]) -> list[Path]:
-    """The folders of the runs that are meant, each once, in the order given.
+def find_runs(store: str | Path, given: Iterable[str]) -> list[RunPlace]:
+    """Where the runs lie that are meant, each once, in the order given.
 
     Args:
-        store: where runs are looked for.
-        given: each a run as in `find_run`, a folder of runs, or conditions such as `agent=aider,model=gpt-*`.
+        store: where runs are looked for: a folder of runs, or whatever `traces.open` opens.
+        given: each a run as in `find_run`, what holds runs, or conditions such as `agent=aider,model=gpt-*`.
 
     Raises:
         InputError: one of them means no run at all.
     """
-    found: dict[Path, None] = {}
+    found: dict[RunPlace, None] = {}
     for text in given:
         found.update(dict.fromkeys(_meant(store, text)))
     return list(found)
 
 
-def _meant(store: Path, text: str) -> list[Path]:
-    folder = Path(text)
-    if folder.is_dir() and not (folder / "trace.jsonl").is_file():
-        meant = list(RunStore(folder).run_folders())
-    elif "=" in text and not folder.exists():
-        meant = _matching(store, text)
+def _meant(store: str | Path, text: str) -> list[RunPlace]:
+    if _holds_many(text):
+        meant = _places(text, {})
+    elif "=" in text and not Path(text).exists():
+        meant = _places(store, _conditions(text))
+    elif _is_elsewhere(store):
+        meant = _named(_places(store, {}), text)
     else:
-        return [find_run(store, text)]
+        return [find_run(Path(store), text)]
     if not meant:
         raise InputError(f"{text}: no run there")
     return meant
 
 
-def _matching(store: Path, conditions: str) -> list[Path]:
-    wanted = dict(condition.partition("=")[::2] for condition in conditions.split(","))
+def _holds_many(where: str | Path) -> bool:
+    path = Path(where)
+    return _is_address(where) or path.is_file() or (path.is_dir() and not (path / "trace.jsonl").is_file())
+
+
+def _is_elsewhere(where: str | Path) -> bool:
+    """Whether the runs there do not lie in folders of their own."""
+    path = Path(where)
+    if _is_address(where) or path.is_file():
+        return True
+    return any(path.glob("*.json*")) and not any(path.glob("*/trace.jsonl"))
+
+
+def _is_address(where: str | Path) -> bool:
+    return "://" in str(where)
+
+
+def _named(places: list[RunPlace], name: str) -> list[RunPlace]:
+    """The one of this id, or the only one whose id begins so."""
+    begun = [place for place in places if place.name.startswith(name)]
+    found = [place for place in begun if place.name == name] or begun
+    if len(found) > 1:
+        raise InputError(f"{len(found)} runs there have an id that begins with {name}")
+    return found
+
+
+def _places(where: str | Path, wanted: Mapping[str, str]) -> list[RunPlace]:
+    """The runs of a place for which conditions hold."""
+    source = traces.open(str(where))
+    found = [head for head in source.heads() if _holds(head, wanted)]
+    return [
+        head.place
+        if isinstance(head.place, Path)
+        else CollectedRun(where=str(where), name=head.run_id, source=source, head=head)
+        for head in found
+    ]
+
+
+def _conditions(text: str) -> dict[str, str]:
+    wanted = dict(condition.partition("=")[::2] for condition in text.split(","))
     if unknown := [name for name in wanted if name not in _SELECTABLE]:
-        raise InputError(f"{conditions}: runs are chosen by {', '.join(_SELECTABLE)}, not by {unknown[0]!r}")
-    return [folder for folder in RunStore(store).run_folders() if _holds(folder, wanted)]
+        raise InputError(f"{text}: runs are chosen by {', '.join(_SELECTABLE)}, not by {unknown[0]!r}")
+    return wanted
 
 
-def _holds(folder: Path, wanted: Mapping[str, str]) -> bool:
-    try:
-        first = next(traces.read_spans(folder), None)
-    except StoreError:
-        return False
-    said = first.attributes if first else {}
+def _holds(head: RunHead, wanted: Mapping[str, str]) -> bool:
+    said = head.attributes
     return all(fnmatch.fnmatchcase(str(said.get(_SELECTABLE[name])), glob) for name, glob in wanted.items())

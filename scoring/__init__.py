@@ -7,7 +7,7 @@ from ._cab import cab_breakdown
 from ._causes import Link, link_changes
 from ._composite import Composite, Part, composite
 from ._facts import agent_attributes, agent_facts, task_attributes, task_facts
-from ._load import SNAPSHOT_NAMES, foreign_record, load_record
+from ._load import SNAPSHOT_NAMES, collected_record, foreign_record, load_record
 from ._outcome import Outcome, Party, judge_outcome
 from ._profile import DEFAULT_PROFILE, Component, Profile, load_profile, profile_names
 from ._record import AgentFacts, AgentReport, Axis, RunRecord, TaskFacts
@@ -46,6 +46,7 @@ __all__ = [
     "agent_facts",
     "all_axes",
     "cab_breakdown",
+    "collected_record",
     "composite",
     "diff",
     "foreign_record",

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from ..traces import BodyReader, InputError, StoreError, read_run
+from ..traces import BodyReader, InputError, Run, StoreError, read_run
 from ._agent_report import read_agent_report
 from ._attempts import link_attempts
 from ._facts import agent_facts, task_facts
@@ -13,7 +13,7 @@ from .check import CheckResult, recorded_check
 from .transcript import read_transcript
 from .workdir import WorkdirDiff, diff, read_snapshot, snapshot
 
-__all__ = ["SNAPSHOT_NAMES", "foreign_record", "load_record"]
+__all__ = ["SNAPSHOT_NAMES", "collected_record", "foreign_record", "load_record"]
 
 SNAPSHOT_NAMES: Final = {
     "changes": ("workdir.before", "workdir.after"),
@@ -23,6 +23,7 @@ SNAPSHOT_NAMES: Final = {
 }
 """By the field of `RunRecord` that is made of them: the two snapshots in the run's folder."""
 _CAST: Final = "terminal.cast"
+_COLLECTED: Final = "a collector has no snapshots"
 
 
 def load_record(folder: Path) -> RunRecord:
@@ -54,6 +55,28 @@ def load_record(folder: Path) -> RunRecord:
         check=check,
         transcript=read_transcript(run.calls, bodies),
         reasons=reasons,
+    )
+
+
+def collected_record(run: Run) -> RunRecord:
+    """Put together a run that was read from where only its spans went: a Collector's files, a table of spans.
+
+    Snapshots, bodies and the terminal's recording stayed where the run was made, so what needs them is not known. Attempts are
+    linked as the recorder knew them, and of the check its judgement stands.
+    """
+    check = recorded_check(run, None)
+    reasons = dict.fromkeys(SNAPSHOT_NAMES, _COLLECTED)
+    if check is None:
+        reasons["check"] = "no check was recorded"
+    missing = f"{run.missing_lines} lines of the run's journal did not arrive" if run.missing_lines else None
+    return RunRecord(
+        run=run,
+        task=task_facts(run.attributes),
+        agent=agent_facts(run.attributes),
+        check=check,
+        transcript=read_transcript(run.calls, BodyReader(None)),
+        reasons=reasons,
+        incomplete=missing,
     )
 
 

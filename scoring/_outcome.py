@@ -31,7 +31,7 @@ class Outcome:
     party: Party
     reason: str
     """`passed`, `failed`, `timed_out`, `gave_up`, `refused`, `budget`, `crashed`, `rate_limited`, `server_error`,
-    `unreachable`, `unauthorized`, `broken`, `no_tests`, `interrupted`, `aborted`, `not_checked`, `no_calls`."""
+    `unreachable`, `unauthorized`, `broken`, `no_tests`, `interrupted`, `aborted`, `not_checked`, `no_calls`, `incomplete`."""
     message: str
     """One sentence for people."""
 
@@ -56,6 +56,12 @@ def judge_outcome(record: RunRecord, axes: Mapping[str, AxisValue]) -> Outcome:
         if outcome is not None:
             return outcome
     return Outcome(party="agent", reason="failed", message="the check failed")
+
+
+def _incomplete(record: RunRecord, _axes: Mapping[str, AxisValue]) -> Outcome | None:
+    if record.incomplete is None:
+        return None
+    return Outcome(party="unknown", reason="incomplete", message=record.incomplete)
 
 
 def _stopped(record: RunRecord, _axes: Mapping[str, AxisValue]) -> Outcome | None:
@@ -180,6 +186,7 @@ def _agent(record: RunRecord) -> Mapping[str, Any]:
 
 
 _JUDGES: Final[tuple[_Judge, ...]] = (
+    _incomplete,
     _stopped,
     _check_broken,
     _passed,

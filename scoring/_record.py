@@ -110,6 +110,8 @@ class RunRecord:
     """One turn for each call of `run.calls`, in their order."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """By the name of a field above that is None: why."""
+    incomplete: str | None = None
+    """Why the run itself is not all here, so that nothing can be scored; None if it is, as far as can be told."""
 
 
 Axis = Callable[[RunRecord], AxisValue]

@@ -108,6 +108,8 @@ def score(record: RunRecord, axes: Mapping[str, Axis], profiles: Iterable[Profil
 
 
 def _value(name: str, axis: Axis, record: RunRecord) -> AxisValue:
+    if record.incomplete is not None:
+        return unmeasured(name, "missing", record.incomplete, formula=f"{name}/incomplete", version=0)
     try:
         value = axis(record)
     except Exception as error:  # noqa: BLE001  an axis of somebody's own must not take the others with it

@@ -10,7 +10,8 @@ from types import ModuleType
 import pytest
 
 SUBPACKAGES = ["axes", "check", "formats", "integrity", "stats", "transcript", "workdir"]
-PACKAGES = ["traces", "proxy", "scoring", "harness", *(f"scoring.{name}" for name in SUBPACKAGES)]
+OF_TRACES = ["traces.sql", "traces.warehouse"]
+PACKAGES = ["traces", "proxy", "scoring", "harness", *OF_TRACES, *(f"scoring.{name}" for name in SUBPACKAGES)]
 
 
 def package(name: str) -> ModuleType:

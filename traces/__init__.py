@@ -24,10 +24,11 @@ from ._kept_body import GrowingBody, HashedBody, UnsearchableError
 from ._known_secrets import is_telling, secrets_of_environment
 from ._messages import MessageKind, TunnelMessage, read_messages
 from ._otlp import SpanRecord
-from ._reader import Run, is_live, read_calls, read_run, read_spans
+from ._reader import is_live, read_calls, read_run, read_spans
 from ._recording import OpenCall, RunRecording
 from ._redaction import Masked, Redactor, masked
 from ._request_hashes import RequestHashes
+from ._run import Run
 from ._scanner import Found
 from ._scores import Score, append_scores, latest_scores
 from ._seal import Seal, Survey, Verification, survey, verify
@@ -36,6 +37,8 @@ from ._span import call_from_span, is_call
 from ._spill import Spill
 from ._store import RunStore, check_run_id, new_run_id
 from ._user_rules import read_rules
+from .warehouse import RunHead, RunSource
+from .warehouse import open_runs as open  # noqa: A004  `traces.open(where)` is what it is
 
 __all__ = [
     "CONTEXT_HEADERS",
@@ -66,7 +69,9 @@ __all__ = [
     "RequestHashes",
     "Rule",
     "Run",
+    "RunHead",
     "RunRecording",
+    "RunSource",
     "RunStore",
     "Score",
     "Seal",
@@ -96,6 +101,7 @@ __all__ = [
     "latest_scores",
     "masked",
     "new_run_id",
+    "open",
     "read_calls",
     "read_context",
     "read_messages",

@@ -60,20 +60,22 @@ class _Entry:
 class BodyReader:
     """Reads the bodies of one run by their hash. What is no whole record is passed over up to the next one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         """Read the pack's index. A run without bodies has none.
 
         Args:
-            folder: `bodies/` in the run's folder.
+            folder: `bodies/` in the run's folder; None: the run was read from where there are none.
 
         Raises:
             StoreError: the pack cannot be read, or a newer tachograph wrote it.
         """
-        self._path = folder / PACK_NAME
+        self._path = (folder or Path()) / PACK_NAME
         self._entries: dict[str, _Entry] = {}
         self._last: tuple[str | None, bytes] = (None, b"")
         self.gaps: list[tuple[int, int]] = []
         """From which byte to which the pack holds no record that can be read: cut off by a kill, or damaged."""
+        if folder is None:
+            return
         try:
             with self._path.open("rb") as pack:
                 self._read_index(pack)

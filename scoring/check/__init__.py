@@ -6,7 +6,7 @@ from ._fresh_copy import FreshCopyPlan, Node, SetAside, plan_fresh_copy
 from ._read_report import REPORT_FORMATS, read_report
 from ._recorded import check_attributes, recorded_check, with_report
 from ._report import Report
-from ._result import CheckResult, TestCase, TestOutcome
+from ._result import CheckResult, TestCase, TestOutcome, ToldVerdict
 from ._rules import RULES, RULES_VERSION, Rule, explain_rule, rule_of, rules_of
 from ._verdict import Verdict, judge_check
 
@@ -22,6 +22,7 @@ __all__ = [
     "SetAside",
     "TestCase",
     "TestOutcome",
+    "ToldVerdict",
     "Verdict",
     "build_fresh_copy",
     "check_attributes",

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ...traces import BodyReader, Run, SpanRecord, StoreError
 from ._read_report import read_report
-from ._result import CheckResult
+from ._result import CheckResult, ToldVerdict
 from ._rules import RULES_VERSION
 from ._verdict import judge_check
 
@@ -31,6 +31,7 @@ _RESTORED: Final = "tachograph.check.restored"
 _PASSED: Final = "tachograph.check.passed"
 _RULES_VERSION: Final = "tachograph.check.rules_version"
 _STATUS: Final = "test.suite.run.status"
+_NOT_HERE: Final[tuple[None, None]] = (None, None)
 _MOST_PATHS: Final = 500
 """That a span names: the rest is counted in one more."""
 
@@ -68,8 +69,13 @@ def check_attributes(check: CheckResult, stdout: str, stderr: str, report: str |
     return {name: value for name, value in attributes.items() if value is not None}
 
 
-def recorded_check(run: Run, bodies: BodyReader) -> CheckResult | None:
-    """The run's check, from its span and what was kept of it; None if there was none. The last one, if there were several."""
+def recorded_check(run: Run, bodies: BodyReader | None) -> CheckResult | None:
+    """The run's check, from its span and what was kept of it; None if there was none. The last one, if there were several.
+
+    Args:
+        run: the run.
+        bodies: those of the run; None if it was read from where there are none: what the recorder judged stands then.
+    """
     spans = [span for span in run.spans if span.attributes.get(_KIND) in (_CHECK, f"{_CHECK}.start")]
     ended = [span for span in spans if span.attributes.get(_KIND) == _CHECK]
     if ended:
@@ -95,11 +101,13 @@ def with_report(check: CheckResult) -> CheckResult:
     )
 
 
-def _result(span: SpanRecord, bodies: BodyReader) -> CheckResult:
+def _result(span: SpanRecord, bodies: BodyReader | None) -> CheckResult:
     given = span.attributes
     code = given.get(_EXIT_CODE)
     timed_out = given.get(_TIMED_OUT, given.get(_STATUS) == "timed_out")
-    kept = {name: _kept(bodies, given, name) for name in (_STDOUT, _STDERR, _REPORT)}
+    outputs = (_STDOUT, _STDERR, _REPORT)
+    kept = {name: _kept(bodies, given, name) if bodies is not None else _NOT_HERE for name in outputs}
+    told = ToldVerdict(passed=given.get(_PASSED), by_report=_FORMAT in given) if bodies is None else None
     lost = next((said for _, said in kept.values() if said), span.status_message or None)
     expected = given.get(_EXPECTED)
     return with_report(
@@ -119,6 +127,7 @@ def _result(span: SpanRecord, bodies: BodyReader) -> CheckResult:
             set_aside_rules=tuple(given.get(_SET_ASIDE_RULES, ())),
             restored=tuple(given.get(_RESTORED, ())),
             problem=lost,
+            told=told,
         )
     )
 

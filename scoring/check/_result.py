@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-__all__ = ["CheckResult", "TestCase", "TestOutcome"]
+__all__ = ["CheckResult", "TestCase", "TestOutcome", "ToldVerdict"]
 
 TestOutcome = Literal["passed", "failed", "error", "skipped"]
 """`error`: the test itself broke, or began and did not end, or could not be built. An expected failure is `passed`; an
@@ -22,6 +22,16 @@ class TestCase:
     seconds: float | None = None
     message: str | None = None
     """What it said of its failure, cut to some hundred characters; None if it said nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldVerdict:
+    """A judgement that was recorded with the run, of outputs that stayed where it was made."""
+
+    passed: bool | None
+    """None if it was none that could be relied upon."""
+    by_report: bool
+    """Whether a report was among the outputs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,5 +68,7 @@ class CheckResult:
     """Protected files that the agent had edited, replaced or removed: the copy has the task's."""
     problem: str | None = None
     """What kept it from being run or read; None if nothing did."""
+    told: ToldVerdict | None = None
+    """What the recorder judged, where its outputs are not to be had; None: they are to be judged here."""
     remarks: tuple[str, ...] = ()
     """What is odd about its report and does not keep it from being read, such as a name that stands twice."""

@@ -13,6 +13,11 @@ __all__ = ["Verdict", "judge_check"]
 
 _NOT_STARTED: Final = {126: "cannot be executed", 127: "was not found"}
 """What `sh` says with its exit code of a command that it did not run (POSIX, Shell Command Language, 2.8.2)."""
+_TOLD: Final = {
+    True: "the recorder judged that it was passed; its outputs are not here",
+    False: "the recorder judged that it was not passed; its outputs are not here",
+    None: "the recorder found nothing in its outputs that can be relied upon; they are not here",
+}
 _CRASHES: Final = frozenset(
     {signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV, signal.SIGTRAP}
 )
@@ -43,6 +48,8 @@ def judge_check(check: CheckResult) -> Verdict:
     A check that ran out of time, or crashed, was not passed. One that was never started, was ended from outside, or ran no
     test, says nothing: whatever its exit code is.
     """
+    if check.told is not None:
+        return Verdict(passed=check.told.passed, reason=_TOLD[check.told.passed], by_report=check.told.by_report)
     for broken in (_never_ran(check), _ended_early(check), _without_tests(check), _without_report(check)):
         if broken is not None:
             return broken

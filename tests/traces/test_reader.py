@@ -278,7 +278,7 @@ def test_several_runs_in_one_file_are_told(store: RunStore, record: Recorder, tm
         run.close()
     mixed = tmp_path / "mixed.jsonl"
     mixed.write_bytes(b"".join((store.folder / run_id / "trace.jsonl").read_bytes() for run_id in "ab"))
-    with pytest.raises(InputError, match="holds 2 runs; read its calls with read_calls"):
+    with pytest.raises(InputError, match="holds 2 runs; read its calls with read_calls, or each run with open"):
         read_run(mixed)
     assert [call.run_id for call in read_calls(mixed)] == ["a", "b"]
 

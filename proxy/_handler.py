@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..traces import CONTEXT_HEADERS, CallRequest, StoreError, read_context, traceparent
+from ..traces import CONTEXT_HEADERS, CallRequest, OpenCall, StoreError, read_context, traceparent
 from ._agent_request import AgentRequest
 from ._call_record import CallRecord
 from ._exchange import Exchange
@@ -185,10 +185,8 @@ class Handler:
         await record.announce(request.body or b"", incoming.asking, request.headers.get("content-encoding", ""))
         remover = None if incoming.asking is None else UsageRemover()
         exchange = Exchange(request, observation, record, remover, incoming.let_go)
-        outgoing = self._outgoing(incoming)
-        if self._settings.propagate_context and record.opened is not None:
-            outgoing.headers.append((b"traceparent", traceparent(record.opened.context).encode()))
-        is_answered = await exchange.relay(incoming.upstream, outgoing)
+        # No name is given to what holds the request's body: it is let go of when the answer begins.
+        is_answered = await exchange.relay(incoming.upstream, self._outgoing(incoming, record.opened))
         return exchange.status, is_answered
 
     def _recorded_request(self, incoming: _Incoming) -> CallRequest:
@@ -208,7 +206,7 @@ class Handler:
             sent=incoming.asking,
         )
 
-    def _outgoing(self, incoming: _Incoming) -> Outgoing:
+    def _outgoing(self, incoming: _Incoming, opened: OpenCall | None) -> Outgoing:
         request, asking = incoming.request, incoming.asking
         offers_upgrade = request.behind is not None
         headers = (forwarded_upgrade if offers_upgrade else forwarded)(request.head, _NOT_FOR_THE_UPSTREAM)
@@ -227,6 +225,8 @@ class Handler:
             headers = without_keys(headers, PREFIX)
         if offers_upgrade:
             headers = without_protocol_keys(headers, PREFIX)
+        if self._settings.propagate_context and opened is not None:
+            headers = [*headers, (b"traceparent", traceparent(opened.context).encode())]
         query = without_query_keys(incoming.target.query, PREFIX)
         return Outgoing(
             method=request.method,

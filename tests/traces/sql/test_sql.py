@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,13 @@ def test_what_was_kept_may_be_damaged_or_deleted(runs: RunStore) -> None:
     for path in (runs.folder / ".sql").glob("*"):
         path.unlink()
     assert asked(runs.folder, "SELECT count(*) FROM runs") == [(2,)]
+
+
+def test_a_missing_engine_is_told(runs: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra: the error says what to install."""
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(InputError, match=r"pip install 'tachograph\[sql\]'"):
+        asked(runs.folder, "SELECT 1")
 
 
 def test_a_run_that_was_copied_counts_once(runs: RunStore) -> None:

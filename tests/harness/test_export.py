@@ -1,5 +1,6 @@
 """`tachograph export` and `serve --export`, as their user meets them."""
 
+import functools
 import json
 import os
 import random
@@ -47,6 +48,10 @@ def forwarder_of(pid: int) -> int | None:
         if b"spawn_main" in words:
             return child
     return None
+
+
+def has_another_forwarder(pid: int, than: int) -> bool:
+    return forwarder_of(pid) not in (than, None)
 
 
 def until(found: Callable[[], Any]) -> Any:
@@ -156,7 +161,7 @@ def check_kills(serve: Any, collector: Collector, store: Path, calls: int, kills
         pid = until(lambda: forwarder_of(served.process.pid))
         time.sleep(chance.uniform(0.5, 2.5))  # the moment is what is random
         os.kill(pid, signal.SIGKILL)
-        until(lambda pid=pid: forwarder_of(served.process.pid) not in (pid, None))
+        until(functools.partial(has_another_forwarder, served.process.pid, pid))
     recording.join()
     collector.fault = lambda _: None
     recorded = recorded_calls(store)

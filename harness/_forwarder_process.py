@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from ..traces import InputError, TachographError
-from ..traces.export import Destination, GaveUpError, Patience, follow, forwarding, open_sender
+from ..traces.export import Destination, GaveUpError, Patience, check_sender, follow, forwarding
+from ._export_options import quiet_grpc
 from ._private_memory import keep_memory_private
 
 __all__ = ["DRAIN_SECONDS", "exporting"]
@@ -36,7 +37,7 @@ def exporting(store: Path, destination: Destination | None) -> Iterator[None]:
     if destination is None:
         yield
         return
-    open_sender(destination).close()  # what is wrong with it is said before anything starts
+    check_sender(destination)  # what is wrong with it is said before anything starts
     print(f"tachograph: exporting to {destination.shown} by {destination.protocol}", file=sys.stderr, flush=True)
     supervisor = _Supervisor(store, destination)
     try:
@@ -88,6 +89,7 @@ def _forward(store: Path, destination: Destination, parent: multiprocessing.conn
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     keep_memory_private()
+    quiet_grpc()
     with suppress(OSError):
         os.nice(_NICE)
     patience = Patience(after_stop=DRAIN_SECONDS)

@@ -10,7 +10,6 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -145,23 +144,28 @@ def test_the_environment_is_enough_and_no_header_is_seen(serve: Any, collector: 
     ]
 
 
-def record_through(served: Served, calls: int) -> None:
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda number: ask(served.url, number), range(calls)))
-
-
 def check_kills(serve: Any, collector: Collector, store: Path, calls: int, kills: int) -> str:
     """Calls pass a proxy whose forwarder is killed at random moments, to a collector that fails half of the time."""
     chance = random.Random()
-    collector.fault = lambda _: chance.choice(("503 with Retry-After", "cut", "reset", None, None, None))
+    collector.fault = lambda _: chance.choice(("503 with Retry-After", "cut", "slow", "slow", None, None))
     served = serve("--export", collector.url)
-    recording = threading.Thread(target=record_through, args=(served, calls))
+    numbers = iter(range(calls))
+    killed = threading.Event()
+
+    def record() -> None:
+        """Evenly over all kills, and the rest at once."""
+        for number in numbers:
+            ask(served.url, number)
+            killed.wait(2.5 * kills / calls)
+
+    recording = threading.Thread(target=record)
     recording.start()
     for _ in range(kills):
         pid = until(lambda: forwarder_of(served.process.pid))
         time.sleep(chance.uniform(0.5, 2.5))  # the moment is what is random
         os.kill(pid, signal.SIGKILL)
         until(functools.partial(has_another_forwarder, served.process.pid, pid))
+    killed.set()
     recording.join()
     collector.fault = lambda _: None
     recorded = recorded_calls(store)

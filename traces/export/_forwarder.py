@@ -102,6 +102,9 @@ class Forwarder:
         """Move the checkpoint behind what is settled, with the dead letters on disk before it."""
         begin, unread = checkpoint.offset, sum(line.recorded is None for line in outcome.batch)
         sendable = [line for line in outcome.batch if line.payload]
+        faulty = [line for line in outcome.batch if line.fault is not None]
+        for line in faulty:
+            self.state.dead_letters.keep([line], line.fault or "")
         if isinstance(outcome, Delivered):
             for refused in outcome.refused_requests:
                 self.state.dead_letters.keep_request(refused.request, refused.reason)
@@ -112,6 +115,7 @@ class Forwarder:
         else:
             self.state.dead_letters.keep(sendable, outcome.reason)
             spans, rejected, dead = 0, 0, len(sendable)
+        dead += len(faulty)
         checkpoint = checkpoint.advanced(
             outcome.batch[-1].end, spans=spans, rejected_spans=rejected, dead_lines=dead, unread_lines=unread
         )

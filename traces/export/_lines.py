@@ -49,12 +49,15 @@ def _line(text: bytes, end: int, destination: Destination, read: FromBytes) -> L
     profile = destination.profile
     try:
         recorded, folder = read(text)
+    except (ValueError, KeyError, TypeError):
+        return Line(end=end, recorded=None, folder=Path())
+    try:
         wanted = profile.rewrite(profile.enrich(recorded, folder))
         if wanted is None or not (spans := _span_count(wanted)):
             return Line(end=end, recorded=recorded, folder=folder)
         payload = encoded(wanted, destination.protocol)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return Line(end=end, recorded=None, folder=Path())
+    except Exception as error:  # noqa: BLE001  one line, whatever is in it, does not keep the others here
+        return Line(end=end, recorded=recorded, folder=folder, fault=f"{profile.name}: cannot be encoded: {error!r}")
     return Line(end=end, recorded=recorded, folder=folder, payload=payload, spans=spans)
 
 

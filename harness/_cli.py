@@ -15,12 +15,14 @@ from ..traces import TachographError
 from . import (
     _agents_command,
     _compare_command,
+    _export_command,
     _run_command,
     _score_command,
     _serve_command,
     _show_commands,
     _sql_command,
 )
+from ._export_options import add_destination
 from ._metrics import metrics_address
 from ._score_files import FILES
 
@@ -66,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands)
     _add_compare(commands)
     _add_sql(commands)
+    _add_export(commands)
     return parser
 
 
@@ -103,6 +106,12 @@ def _add_serve(commands: _Commands) -> None:
         "--metrics-outside", action="store_true", help="let others than this machine's users read the metrics"
     )
     serve.add_argument("--run", metavar="RUN", help="the run of calls that name none (default: a new one)")
+    serve.add_argument(
+        "--export",
+        metavar="URL",
+        help="send all runs to a collector, too (default: OTEL_EXPORTER_OTLP_ENDPOINT, if set)",
+    )
+    add_destination(serve, "export-")
     serve.set_defaults(command=_serve_command.serve)
 
 
@@ -265,6 +274,26 @@ def _add_sql(commands: _Commands) -> None:
     form.add_argument("--csv", dest="form", action="store_const", const="csv", help="print comma-separated values")
     form.add_argument("--to", nargs=2, metavar=("FORM", "FILE"), help="write the answer to FILE; FORM is parquet")
     sql.set_defaults(command=_sql_command.sql, form="table")
+
+
+def _add_export(commands: _Commands) -> None:
+    export = commands.add_parser("export", help="runs to a collector, from where the last export ended")
+    export.add_argument("runs", nargs="*", metavar="RUN", help=_WHICH_RUNS)
+    export.add_argument("--to", metavar="URL", help="the collector (default: OTEL_EXPORTER_OTLP_ENDPOINT)")
+    add_destination(export)
+    export.add_argument("--follow", action="store_true", help="all runs of the store, and go on as calls end")
+    export.add_argument("--dead-letters", action="store_true", help="send again what was refused for good")
+    export.add_argument("--status", action="store_true", help="show how far each destination is, and send nothing")
+    export.add_argument(
+        "--patience",
+        type=_positive,
+        default=60,
+        metavar="SECONDS",
+        help="give up after so long without success; with --follow never (default: 60)",
+    )
+    _add_store(export)
+    export.add_argument("--json", action="store_true", help="print JSON")
+    export.set_defaults(command=_export_command.export)
 
 
 _WHICH_RUNS: Final = (

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from ..proxy import Proxy, ProxySettings, RunKeys, listen
 from ..traces import InputError, Seal, TachographError, new_run_id
 from ._drops import DropBoard
+from ._export_options import destination_of_serve, forget_headers
+from ._forwarder_process import exporting
 from ._limit_options import read_limits
 from ._loop import run_program, stopped
 from ._masking import mask_logs
@@ -57,9 +59,11 @@ def serve(options: argparse.Namespace) -> int:
             require_keys=options.require_keys,
             limits=read_limits(options.limit),
         )
+        destination = destination_of_serve(options)
         forget_environments_secrets(settings.upstream_secrets())
+        forget_headers()
         drops = DropBoard(options.workers)
-        with _metrics(options, drops) as metrics:
+        with exporting(options.store, destination), _metrics(options, drops) as metrics:
             if options.workers == 1:
                 return run_program(functools.partial(_serve_alone, settings, metrics, drops))
             return _serve_with_workers(settings, options.workers, metrics, drops)

@@ -12,7 +12,16 @@ from typing import Final, TypeAlias
 
 from ..scoring import DEFAULT_PROFILE
 from ..traces import TachographError
-from . import _agents_command, _compare_command, _run_command, _score_command, _serve_command, _show_commands
+from . import (
+    _agents_command,
+    _compare_command,
+    _export_command,
+    _run_command,
+    _score_command,
+    _serve_command,
+    _show_commands,
+)
+from ._export_options import add_destination
 from ._score_files import FILES
 
 __all__ = ["main"]
@@ -56,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_key(commands)
     _add_score(commands)
     _add_compare(commands)
+    _add_export(commands)
     return parser
 
 
@@ -84,6 +94,12 @@ def _add_serve(commands: _Commands) -> None:
         help="take more or less from agents: head and body of a request (bytes, such as 2G), receive and idle (seconds), runs",
     )
     serve.add_argument("--run", metavar="RUN", help="the run of calls that name none (default: a new one)")
+    serve.add_argument(
+        "--export",
+        metavar="URL",
+        help="send all runs to a collector, too (default: OTEL_EXPORTER_OTLP_ENDPOINT, if set)",
+    )
+    add_destination(serve, "export-")
     serve.set_defaults(command=_serve_command.serve)
 
 
@@ -226,6 +242,26 @@ def _add_compare(commands: _Commands) -> None:
     _add_store(compare)
     _add_scoring(compare)
     compare.set_defaults(command=_compare_command.compare)
+
+
+def _add_export(commands: _Commands) -> None:
+    export = commands.add_parser("export", help="runs to a collector, from where the last export ended")
+    export.add_argument("runs", nargs="*", metavar="RUN", help=_WHICH_RUNS)
+    export.add_argument("--to", metavar="URL", help="the collector (default: OTEL_EXPORTER_OTLP_ENDPOINT)")
+    add_destination(export)
+    export.add_argument("--follow", action="store_true", help="all runs of the store, and go on as calls end")
+    export.add_argument("--dead-letters", action="store_true", help="send again what was refused for good")
+    export.add_argument("--status", action="store_true", help="show how far each destination is, and send nothing")
+    export.add_argument(
+        "--patience",
+        type=_positive,
+        default=60,
+        metavar="SECONDS",
+        help="give up after so long without success; with --follow never (default: 60)",
+    )
+    _add_store(export)
+    export.add_argument("--json", action="store_true", help="print JSON")
+    export.set_defaults(command=_export_command.export)
 
 
 _WHICH_RUNS: Final = "a run, a folder of runs, or conditions: agent=NAME,model=GLOB,sweep=…,task=…,category=…"

@@ -12,6 +12,8 @@ import sys
 
 from ..proxy import Proxy, ProxySettings, RunKeys, listen
 from ..traces import InputError, Seal, TachographError, new_run_id
+from ._export_options import destination_of_serve, forget_headers
+from ._forwarder_process import exporting
 from ._limit_options import read_limits
 from ._loop import run_program, stopped
 from ._masking import mask_logs
@@ -54,10 +56,13 @@ def serve(options: argparse.Namespace) -> int:
             require_keys=options.require_keys,
             limits=read_limits(options.limit),
         )
+        destination = destination_of_serve(options)
         forget_environments_secrets(settings.upstream_secrets())
-        if options.workers == 1:
-            return run_program(functools.partial(_serve_alone, settings))
-        return _serve_with_workers(settings, options.workers)
+        forget_headers()
+        with exporting(options.store, destination):
+            if options.workers == 1:
+                return run_program(functools.partial(_serve_alone, settings))
+            return _serve_with_workers(settings, options.workers)
 
 
 async def _serve_alone(settings: ProxySettings) -> int:

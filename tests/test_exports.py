@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 SUBPACKAGES = ["axes", "check", "formats", "integrity", "stats", "transcript", "workdir"]
-PACKAGES = ["traces", "proxy", "scoring", "harness", *(f"scoring.{name}" for name in SUBPACKAGES)]
+PACKAGES = ["traces", "traces.export", "proxy", "scoring", "harness", *(f"scoring.{name}" for name in SUBPACKAGES)]
 
 
 def package(name: str) -> ModuleType:

@@ -29,7 +29,7 @@ from tachograph.traces._otlp import (
 )
 
 # Ships no types, and nothing but a test needs it.
-from google.protobuf import json_format  # type: ignore[import-untyped]  # isort: skip
+from google.protobuf import json_format  # isort: skip
 
 TRACE_ID = 0xA17F07727C9A0EE8F37C0F50042960B9
 SPAN_ID = 0x5A3F0DEC8F736BA3

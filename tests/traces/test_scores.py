@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from google.protobuf import json_format  # type: ignore[import-untyped]
+from google.protobuf import json_format
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from tachograph.traces import (

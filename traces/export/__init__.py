@@ -1,6 +1,36 @@
 """How spans leave for a collector: read from the journals, sent as OTLP, checkpointed, never lost."""
 
+from ._backoff import Backoff
+from ._delivery import GaveUpError
+from ._destination import Destination, environment_names_a_destination, parse_header, read_destination
+from ._following import follow
+from ._forwarder import Forwarder, Sent
 from ._profile import OTLP, PROTOCOLS, FurtherRequest, Profile, Protocol, TracesData
 from ._profiles import PROFILES
+from ._sender import open_sender
+from ._session import Patience, forwarding
+from ._status import DestinationStatus, read_status
 
-__all__ = ["OTLP", "PROFILES", "PROTOCOLS", "FurtherRequest", "Profile", "Protocol", "TracesData"]
+__all__ = [
+    "OTLP",
+    "PROFILES",
+    "PROTOCOLS",
+    "Backoff",
+    "Destination",
+    "DestinationStatus",
+    "Forwarder",
+    "FurtherRequest",
+    "GaveUpError",
+    "Patience",
+    "Profile",
+    "Protocol",
+    "Sent",
+    "TracesData",
+    "environment_names_a_destination",
+    "follow",
+    "forwarding",
+    "open_sender",
+    "parse_header",
+    "read_destination",
+    "read_status",
+]

@@ -6,6 +6,7 @@ with reasoning, a call that was in flight when its proxy was killed; a check; sc
 
 import json
 import sys
+import time
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +26,7 @@ from tachograph.traces import (
 )
 
 RUN: Final = "exported-run"
-START: Final = 1_790_000_000_000_000_000
+START: Final = time.time_ns()
 SECOND: Final = 1_000_000_000
 TOOL: Final = {"name": "bash", "description": "runs a command", "parameters": {"type": "object", "properties": {}}}
 CHAT: Final[dict[str, Any]] = {
@@ -71,7 +72,7 @@ def record(store: Path, run_id: str = RUN, *, keep: bool = True, close: bool = T
         {"tachograph.task.id": "list-files", "tachograph.model": "gpt-4o", "tachograph.agent.name": "a-coder"},
     )
     agent_attributes = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "a-coder"}
-    with run.span("agent", "invoke_agent a-coder", attributes=agent_attributes) as agent:
+    with run.span("agent", "invoke_agent a-coder", start_ns=START, attributes=agent_attributes) as agent:
         run.calls_below = agent.get_span_context()
         _calls(run, keep=keep)
         _begin(run, CHAT, "chat_completions", "openai", 9, keep=keep)
@@ -79,6 +80,7 @@ def record(store: Path, run_id: str = RUN, *, keep: bool = True, close: bool = T
             run._opened.close()
             return run.folder
         agent.set_attribute("process.exit.code", 0)
+        agent.end(end_time=START + 10 * SECOND)
     with run.span("check", "check list-files", attributes={"openinference.span.kind": "EVALUATOR"}) as check:
         check.set_attribute("process.exit.code", 0)
     run.close()

@@ -1,12 +1,16 @@
 """Spans of a line as OTLP/JSON, looked into and changed without touching the line that was read."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from .._otlp import decode_attributes, encode_attributes
+import orjson
+
+from .._otlp import SpanRecord, decode_attributes, decode_line, encode_attributes
 from ._profile import TracesData
 
-__all__ = ["Span", "attributes_of", "each_span", "edited", "with_attributes"]
+__all__ = ["AddingAttributes", "Span", "attributes_of", "each_span", "edited", "with_attributes"]
 
 Span: TypeAlias = dict[str, Any]
 """One span as OTLP/JSON has it."""
@@ -47,3 +51,17 @@ def with_attributes(span: Span, changes: Mapping[str, Any]) -> Span:
     kept = [pair for pair in span.get(_ATTRIBUTES) or () if pair["key"] not in changes]
     told = {name: value for name, value in changes.items() if value is not None}
     return {**span, _ATTRIBUTES: [*kept, *encode_attributes(told)]}
+
+
+@dataclass(frozen=True, slots=True)
+class AddingAttributes:
+    """A profile's `enrich` that adds attributes to spans."""
+
+    told: Callable[[SpanRecord, Path], Mapping[str, Any]]
+    """What to add to a span of the run in a folder."""
+
+    def __call__(self, data: TracesData, folder: Path) -> TracesData:
+        """The line with them."""
+        records = {record.span_id: record for record in decode_line(orjson.dumps(data))}
+        made = edited(data, lambda span: with_attributes(span, self.told(records[span["spanId"].lower()], folder)))
+        return made or data

@@ -41,7 +41,7 @@ class Evaluation:
     @property
     def id(self) -> str:
         """The same for the same axis of the same run by the same scorer, so that a newer value takes an older one's place."""
-        said = "\n".join((self.trace_id, self.span_id, self.name, self.scorer))
+        said = f"{self.trace_id}\n{self.span_id}\n{self.name}\n{self.scorer}"
         return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
@@ -72,7 +72,11 @@ def _evaluation(span: Span) -> Evaluation:
         at_ns=int(span.get("endTimeUnixNano") or 0),
         scorer=scorer,
         metadata={
-            **{name: list(value) if isinstance(value, tuple) else value for name, value in own.items() if name != _TOO_LONG},
+            **{
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in own.items()
+                if name != _TOO_LONG
+            },
             **({"scored_spans": scored} if scored else {}),
         },
     )

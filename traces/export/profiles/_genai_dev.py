@@ -1,4 +1,4 @@
-"""The GenAI conventions in the making, where they differ from the last set published: `docs/gen-ai/non-normative/migration.md`."""
+"""The GenAI conventions in the making, where they differ from the last set published (`non-normative/migration.md` there)."""
 
 from typing import Any, Final
 

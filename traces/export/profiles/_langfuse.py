@@ -1,7 +1,7 @@
 """Langfuse: reads GenAI attributes, and some of its own where the conventions have none.
 
-By what its ingestion reads (`packages/shared/src/server/otel/`, 2026-08): it cannot be run without its databases. It adds up all
-of `gen_ai.usage.*` that it does not know, so that nothing may stand there twice.
+By what its ingestion reads (`packages/shared/src/server/otel/`, 2026-08): it cannot be run without its databases. It adds up
+all of `gen_ai.usage.*` that it does not know, so that nothing may stand there twice.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from .._edit import Span
 from .._profile import FurtherRequest, Profile, TracesData
 from .._unended import with_unended
 from ._evaluations import Evaluation, evaluations
-from ._moments import rewriting
+from ._moments import Rewriting
 
 __all__ = ["LANGFUSE"]
 
@@ -23,7 +23,12 @@ _NANOSECONDS: Final = 1_000_000_000
 _COST: Final = "tachograph.cost.usd"
 _MODEL: Final = "tachograph.model"
 _CELL: Final = "tachograph.cell.id"
-_TAGS: Final = {"agent": "tachograph.agent.name", "model": _MODEL, "task": names.TASK_ID, "sweep": "tachograph.sweep.id"}
+_TAGS: Final = {
+    "agent": "tachograph.agent.name",
+    "model": _MODEL,
+    "task": names.TASK_ID,
+    "sweep": "tachograph.sweep.id",
+}
 """By word: the attribute of the run that makes the tag `WORD:VALUE`."""
 
 
@@ -87,7 +92,7 @@ def _score(evaluation: Evaluation) -> dict[str, Any]:
 
 LANGFUSE: Final = Profile(
     name="langfuse",
-    rewrite=rewriting(_changes),
+    rewrite=Rewriting(_changes),
     enrich=with_unended,
     further=_scores,
     protocols=("http/protobuf", "http/json"),

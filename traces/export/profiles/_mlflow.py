@@ -1,4 +1,4 @@
-"""MLflow: reads GenAI attributes, and takes the session from the root's `session.id`. It keeps the last of two spans with one id."""
+"""MLflow: reads GenAI attributes, and takes the session from the root's `session.id`."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -6,14 +6,19 @@ from typing import Any, Final
 
 import orjson
 
+from .._edit import Span
 from .._profile import FurtherRequest, Profile, TracesData
 from .._unended import with_unended
 from ._evaluations import Evaluation, evaluations
-from ._moments import rewriting
+from ._moments import Rewriting
 
 __all__ = ["MLFLOW"]
 
 _NANOSECONDS: Final = 1_000_000_000
+
+
+def _nothing(_span: Span, _attributes: dict[str, Any]) -> dict[str, Any]:
+    return {}
 
 
 def _assessments(sent: Sequence[TracesData]) -> list[FurtherRequest]:
@@ -57,10 +62,10 @@ def _text(value: Any) -> str:
 
 MLFLOW: Final = Profile(
     name="mlflow",
-    rewrite=rewriting(lambda span, attributes: {}),  # noqa: ARG005  the signature of others
+    rewrite=Rewriting(_nothing),
     enrich=with_unended,
     further=_assessments,
     protocols=("http/protobuf", "http/json"),
     headers={"x-mlflow-experiment-id": "0"},
 )
-"""Spans as they are; scores as feedback on the run's span. The experiment is `0`, MLflow's default, unless a header says another."""
+"""Spans as they are; scores as feedback on the run's span. The experiment is MLflow's default, `0`, unless a header says another."""

@@ -7,13 +7,14 @@ one id, some the last, and none of them would show both.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ... import _names as names
 from .._edit import Span, attributes_of, edited, with_attributes
 from .._profile import TracesData
 
-__all__ = ["rewriting"]
+__all__ = ["Rewriting"]
 
 _DROPPED: Final = frozenset({names.SEAL, names.MESSAGE})
 _STAMP: Final = (names.JOURNAL_LINE, names.JOURNAL_CALLS, names.JOURNAL_PREVIOUS, names.JOURNAL_CHECK)
@@ -23,14 +24,22 @@ Changes = Callable[[Span, dict[str, Any]], dict[str, Any]]
 """From a span and its attributes to those that a backend wants in addition, or with None not at all."""
 
 
-def rewriting(changes: Changes) -> Callable[[TracesData], TracesData | None]:
-    """A profile's `rewrite`: without what only a journal needs, and with a backend's own attributes."""
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """A profile's `rewrite`: without what only a journal needs, and with a backend's own attributes.
 
-    def edit(span: Span) -> Span | None:
+    No closure, since a profile goes to the forwarder's process.
+    """
+
+    changes: Changes
+
+    def __call__(self, data: TracesData) -> TracesData | None:
+        """The line as the backend wants it; None if nothing of it is left."""
+        return edited(data, self._edit)
+
+    def _edit(self, span: Span) -> Span | None:
         attributes = attributes_of(span)
         kind = str(attributes.get(names.SPAN_KIND, ""))
         if kind in _DROPPED or kind.endswith(names.START_SUFFIX):
             return None
-        return with_attributes(span, {**_NO_STAMP, **changes(span, attributes)})
-
-    return lambda data: edited(data, edit)
+        return with_attributes(span, {**_NO_STAMP, **self.changes(span, attributes)})

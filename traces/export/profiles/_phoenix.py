@@ -13,7 +13,7 @@ from .._edit import Span
 from .._profile import FurtherRequest, Profile, TracesData
 from .._unended import with_unended
 from ._evaluations import Evaluation, evaluations
-from ._moments import rewriting
+from ._moments import Rewriting
 
 __all__ = ["PHOENIX"]
 
@@ -31,7 +31,7 @@ _NOT_METADATA: Final = frozenset(
 )
 
 
-def _changes(span: Span, attributes: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001  the signature of others
+def _changes(_span: Span, attributes: dict[str, Any]) -> dict[str, Any]:
     own = {
         name.removeprefix(_OWN): value
         for name, value in attributes.items()
@@ -45,7 +45,7 @@ def _changes(span: Span, attributes: dict[str, Any]) -> dict[str, Any]:  # noqa:
 
 def _annotations(sent: Sequence[TracesData]) -> list[FurtherRequest]:
     found = [_annotation(evaluation) for evaluation in evaluations(sent)]
-    # Without `sync` it keeps what comes before its span until the span is there: it takes spans in without waiting for the disk.
+    # Without `sync` it keeps what comes before its span until that is there: it takes spans in before they are on its disk.
     return [FurtherRequest(path="/v1/span_annotations", body=orjson.dumps({"data": found}))] if found else []
 
 
@@ -63,7 +63,7 @@ def _annotation(evaluation: Evaluation) -> dict[str, Any]:
 
 PHOENIX: Final = Profile(
     name="phoenix",
-    rewrite=rewriting(_changes),
+    rewrite=Rewriting(_changes),
     enrich=with_unended,
     further=_annotations,
     protocols=("http/protobuf",),

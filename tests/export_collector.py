@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable  # noqa: TC003  a test's fixture reads it
 from concurrent import futures
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -118,6 +118,8 @@ class Collector:
         self.port = 0
         self.tls = tls
         self.lock = threading.Lock()
+        self.failed = threading.Event()
+        """It has failed as it was told, once at least."""
         self._server: _Server | None = None
 
     @property
@@ -147,6 +149,7 @@ class Collector:
             fault = self.fault(self.collected.requests) or ("413" if size > self.most_bytes else None)
             if fault:
                 self.collected.faults[fault] += 1
+                self.failed.set()
             return fault
 
     def keep(self, request: ExportTraceServiceRequest) -> None:

@@ -1,4 +1,4 @@
-"""Whatever a collector does while calls are recorded, all of them arrive once it works; what comes twice has the same span id."""
+"""Whatever a collector does while calls are recorded, all arrive once it works; what comes twice has the same span id."""
 
 import ssl
 import sys
@@ -29,7 +29,9 @@ def record_calls(store: Path, record: Any, count: int) -> None:
         run.close("completed")
 
 
-def say(capsys: pytest.CaptureFixture[str], what: str, collector: Collector, recorded: set[str], dead: int = 0) -> None:
+def say(
+    capsys: pytest.CaptureFixture[str], what: str, collector: Collector, recorded: set[str], *, dead: int = 0
+) -> None:
     came = collector.collected
     again = sum(came.spans.values()) - len(came.spans)
     with capsys.disabled():
@@ -46,7 +48,7 @@ def everything_arrived(store: Path, collector: Collector) -> bool:
 
 
 def check_fault(
-    start: Callable[..., Collector], store: Path, record: Any, fault: Fault, protocol: str, count: int
+    start: Callable[..., Collector], store: Path, record: Any, fault: Fault, *, protocol: str, count: int
 ) -> Any:
     """Every request fails but each fifth, until all is recorded."""
     collector = start(protocol)
@@ -64,7 +66,7 @@ def test_what_is_retried_arrives(
     collector: Any, tmp_path: Path, record: Any, capsys: pytest.CaptureFixture[str], fault: Fault
 ) -> None:
     """A fault that passes costs nothing but time."""
-    came = check_fault(collector, tmp_path, record, fault, "http/protobuf", 100)
+    came = check_fault(collector, tmp_path, record, fault, protocol="http/protobuf", count=100)
     say(capsys, f"{fault}, http/protobuf", came, call_ids(tmp_path))
     assert everything_arrived(tmp_path, came)
 
@@ -73,19 +75,19 @@ def test_what_is_retried_arrives(
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("fault", RETRIED)
 def test_what_is_retried_arrives_with_a_thousand_calls(
-    collector: Any, tmp_path: Path, record: Any, capsys: pytest.CaptureFixture[str], fault: Fault, protocol: str
+    collector: Any, tmp_path: Path, record: Any, capsys: pytest.CaptureFixture[str], *, fault: Fault, protocol: str
 ) -> None:
     """The same, by each protocol."""
-    came = check_fault(collector, tmp_path, record, fault, protocol, 1000)
+    came = check_fault(collector, tmp_path, record, fault, protocol=protocol, count=1000)
     say(capsys, f"{fault}, {protocol}", came, call_ids(tmp_path))
     assert everything_arrived(tmp_path, came)
 
 
 def check_refusal(
-    start: Callable[..., Collector], store: Path, record: Any, fault: Fault, protocol: str, count: int
+    start: Callable[..., Collector], store: Path, record: Any, fault: Fault, *, protocol: str, count: int
 ) -> tuple[Collector, int]:
     """What is refused is dead; sent again, it arrives."""
-    collector = check_fault(start, store, record, fault, protocol, count)
+    collector = check_fault(start, store, record, fault, protocol=protocol, count=count)
     recorded = span_ids(store)
     with forwarding(store, destination_of(collector, protocol), Patience(), backoff=PROMPT) as forwarder:
         dead = forwarder.state.dead_letters.count()
@@ -102,8 +104,8 @@ def test_what_is_refused_is_dead_and_can_be_sent_again(
     collector: Any, tmp_path: Path, record: Any, capsys: pytest.CaptureFixture[str], fault: Fault
 ) -> None:
     """A refusal for good is not repeated: arrived and dead are all, and all arrive when the dead letters are sent again."""
-    came, dead = check_refusal(collector, tmp_path, record, fault, "http/protobuf", 100)
-    say(capsys, f"{fault}, http/protobuf", came, call_ids(tmp_path), dead)
+    came, dead = check_refusal(collector, tmp_path, record, fault, protocol="http/protobuf", count=100)
+    say(capsys, f"{fault}, http/protobuf", came, call_ids(tmp_path), dead=dead)
     assert everything_arrived(tmp_path, came)
 
 
@@ -111,11 +113,11 @@ def test_what_is_refused_is_dead_and_can_be_sent_again(
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("fault", REFUSED)
 def test_what_is_refused_with_a_thousand_calls(
-    collector: Any, tmp_path: Path, record: Any, capsys: pytest.CaptureFixture[str], fault: Fault, protocol: str
+    collector: Any, tmp_path: Path, record: Any, capsys: pytest.CaptureFixture[str], *, fault: Fault, protocol: str
 ) -> None:
     """The same, by each protocol."""
-    came, dead = check_refusal(collector, tmp_path, record, fault, protocol, 1000)
-    say(capsys, f"{fault}, {protocol}", came, call_ids(tmp_path), dead)
+    came, dead = check_refusal(collector, tmp_path, record, fault, protocol=protocol, count=1000)
+    say(capsys, f"{fault}, {protocol}", came, call_ids(tmp_path), dead=dead)
     assert everything_arrived(tmp_path, came)
 
 

@@ -147,7 +147,7 @@ def _call(
     *,
     keep: bool,
     finish: str,
-    usage: Mapping[str, int],
+    usage: Mapping[str, Any],
 ) -> tuple[Any, Call]:
     opened, asked = _begin(run, request, api, provider, second, keep=keep)
     body = run.bodies.new_response()

@@ -12,7 +12,6 @@ from ._profiles import PROFILES
 from ._sender import open_sender
 from ._session import Patience, forwarding
 from ._status import DestinationStatus, read_status
-from ._unended import unended_spans
 
 __all__ = [
     "CAPTURE_VARIABLE",
@@ -43,5 +42,4 @@ __all__ = [
     "parse_header",
     "read_destination",
     "read_status",
-    "unended_spans",
 ]

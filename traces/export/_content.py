@@ -79,7 +79,7 @@ class AddingContent:
             made = self._added(span, kept)
         except (RecursionError, orjson.JSONEncodeError):
             made, left_out, missing = span, [], "it is nested too deeply"
-        notes = {_LEFT_OUT: left_out, _MISSING: missing}
+        notes: dict[str, Any] = {_LEFT_OUT: left_out, _MISSING: missing}
         return with_attributes(made, {name: note for name, note in notes.items() if note})
 
     def _added(self, span: Span, kept: Mapping[str, list[Any]]) -> Span:
@@ -118,4 +118,3 @@ def _first_that_fits(sizes: list[int], limit: int) -> int:
     while first and sum(sizes[first - 1 :]) < limit:
         first -= 1
     return first
-

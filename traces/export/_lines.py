@@ -10,7 +10,7 @@ from ._batches import Line, encoded
 from ._destination import Destination
 from ._profile import TracesData
 
-__all__ = ["FromBytes", "parsed", "read_lines"]
+__all__ = ["FromBytes", "parsed", "read_lines", "sendable"]
 
 FromBytes = Callable[[bytes], tuple[TracesData, Path]]
 """From a line's bytes to what is recorded, and the folder of its run. Raises ValueError if it is no OTLP/JSON."""
@@ -45,17 +45,25 @@ def parsed(text: bytes) -> TracesData:
     return data
 
 
-def _line(text: bytes, end: int, destination: Destination, read: FromBytes) -> Line:
+def sendable(recorded: TracesData, folder: Path, end: int, destination: Destination) -> Line:
+    """A line as a destination wants it; `end` is where it ends in its file.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: it is no OTLP/JSON.
+    """
     profile = destination.profile
+    wanted = profile.rewrite(profile.enrich(recorded, folder))
+    if wanted is None or not (spans := _span_count(wanted)):
+        return Line(end=end, recorded=recorded, folder=folder)
+    payload = encoded(wanted, destination.protocol)
+    return Line(end=end, recorded=recorded, folder=folder, payload=payload, spans=spans)
+
+
+def _line(text: bytes, end: int, destination: Destination, read: FromBytes) -> Line:
     try:
-        recorded, folder = read(text)
-        wanted = profile.rewrite(profile.enrich(recorded, folder))
-        if wanted is None or not (spans := _span_count(wanted)):
-            return Line(end=end, recorded=recorded, folder=folder)
-        payload = encoded(wanted, destination.protocol)
+        return sendable(*read(text), end, destination)
     except (ValueError, KeyError, TypeError, AttributeError):
         return Line(end=end, recorded=None, folder=Path())
-    return Line(end=end, recorded=recorded, folder=folder, payload=payload, spans=spans)
 
 
 def _span_count(data: TracesData) -> int:

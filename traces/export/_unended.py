@@ -4,7 +4,7 @@ A reader of the journal knows them by their announcements. A backend that is sen
 marked as interrupted.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -12,11 +12,12 @@ from typing import Any, Final
 import orjson
 
 from .. import _names as names
+from .._errors import StoreError
 from .._reader import journal_path
 from ._edit import Span, attributes_of, each_span, with_attributes
 from ._profile import TracesData
 
-__all__ = ["unended_spans", "with_unended"]
+__all__ = ["left_open", "with_unended"]
 
 _INTERRUPTED: Final = "interrupted"
 _MESSAGE: Final = "its recorder ended before it did"
@@ -43,26 +44,37 @@ def with_unended(data: TracesData, folder: Path) -> TracesData:
     sealed = [attributes for span in each_span(data) if _kind(attributes := attributes_of(span)) == names.SEAL]
     if not sealed:
         return data
-    missing = unended_spans(folder, before=sealed[0].get(names.JOURNAL_LINE))
+    number = sealed[0].get(names.JOURNAL_LINE)
+    missing = _lines(_read(folder), lambda line: number is None or line is None or line < number)
     return {**data, "resourceSpans": [*data["resourceSpans"], *missing["resourceSpans"]]}
 
 
-def unended_spans(folder: Path, before: int | None = None) -> TracesData:
-    """The spans of a run that were announced and not written. Of one that goes on, they may still come.
-
-    Args:
-        folder: the run's.
-        before: the number of a line: only what was announced before it; None: all.
+def left_open(folder: Path) -> TracesData:
+    """What a run announced behind its last seal and did not write. Ask of one that nobody has open: else it may still come.
 
     Raises:
         InputError, StoreError: the journal cannot be read.
     """
+    found = _read(folder)
+    return _lines(found, lambda line: line is None or line > found.sealed)
+
+
+def _read(folder: Path) -> "_Found":
     found = _Found()
-    with journal_path(folder).open("rb") as journal:
-        for line in journal:
-            if line.endswith(b"\n"):
+    path = journal_path(folder)
+    try:
+        with path.open("rb") as journal:
+            for line in journal:
                 found.take(line)
-    made = [_made(announced, found) for announced in found.missing(before)]
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
+    return found
+
+
+def _lines(found: "_Found", meant: Callable[[int | None], bool]) -> TracesData:
+    """The spans that are missing and were announced in the lines that are meant."""
+    missing = [one for one in found.announced.values() if one.span_id not in found.ended]
+    made = [_made(one, found) for one in missing if meant(one.attributes.get(names.JOURNAL_LINE))]
     return {"resourceSpans": [resource for data in made for resource in data["resourceSpans"]]}
 
 
@@ -82,6 +94,9 @@ class _Found:
     ended: dict[str, int] = field(default_factory=dict)
     """When spans ended, Unix time in nanoseconds."""
     latest: int = 0
+    """The latest moment of all, Unix time in nanoseconds."""
+    sealed: int = 0
+    """The line of the last seal; 0 if there is none."""
 
     def take(self, line: bytes) -> None:
         """Take a line of the journal; what is no JSON is passed over."""
@@ -98,18 +113,13 @@ class _Found:
         kind = _kind(attributes)
         start, end = int(span["startTimeUnixNano"]), int(span["endTimeUnixNano"])
         self.latest = max(self.latest, end)
-        if kind in _KINDS:
+        if kind == names.SEAL:
+            self.sealed = attributes.get(names.JOURNAL_LINE, 0)
+        elif kind in _KINDS:
             self.ended[span["spanId"]] = end
         elif (begun := kind.removesuffix(names.START_SUFFIX)) in _KINDS and "parentSpanId" in span:
             of = span["parentSpanId"]
             self.announced.setdefault(of, _Announced(data, begun, of, start, attributes))
-
-    def missing(self, before: int | None) -> Iterator[_Announced]:
-        """What was announced and did not end."""
-        for one in self.announced.values():
-            number = one.attributes.get(names.JOURNAL_LINE)
-            if one.span_id not in self.ended and (before is None or number is None or number < before):
-                yield one
 
     def parent_of(self, one: _Announced) -> str | None:
         """The run for all but calls; the agent that ran then, or the tunnel that it came through, for these."""

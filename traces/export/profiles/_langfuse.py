@@ -13,7 +13,7 @@ import orjson
 from ... import _names as names
 from .._edit import Span
 from .._profile import FurtherRequest, Profile, TracesData
-from .._unended import with_unended
+from .._unended import left_open, with_unended
 from ._evaluations import Evaluation, evaluations
 from ._moments import Rewriting
 
@@ -33,7 +33,7 @@ _TAGS: Final = {
 
 
 def _changes(span: Span, attributes: dict[str, Any]) -> dict[str, Any]:
-    change = _BY_KIND.get(attributes.get(names.SPAN_KIND))
+    change = _BY_KIND.get(str(attributes.get(names.SPAN_KIND)))
     return {"gen_ai.usage.cache_write.input_tokens": None, **(change(span, attributes) if change else {})}
 
 
@@ -94,6 +94,7 @@ LANGFUSE: Final = Profile(
     name="langfuse",
     rewrite=Rewriting(_changes),
     enrich=with_unended,
+    left_open=left_open,
     further=_scores,
     protocols=("http/protobuf", "http/json"),
     headers={"x-langfuse-ingestion-version": "4"},

@@ -8,7 +8,7 @@ import orjson
 
 from .._edit import Span
 from .._profile import FurtherRequest, Profile, TracesData
-from .._unended import with_unended
+from .._unended import left_open, with_unended
 from ._evaluations import Evaluation, evaluations
 from ._moments import Rewriting
 
@@ -64,8 +64,9 @@ MLFLOW: Final = Profile(
     name="mlflow",
     rewrite=Rewriting(_nothing),
     enrich=with_unended,
+    left_open=left_open,
     further=_assessments,
     protocols=("http/protobuf", "http/json"),
     headers={"x-mlflow-experiment-id": "0"},
 )
-"""Spans as they are; scores as feedback on the run's span. The experiment is MLflow's default, `0`, unless a header says another."""
+"""Spans as they are; scores as feedback on the run's span. The experiment is MLflow's default unless a header names another."""

@@ -11,7 +11,7 @@ import orjson
 from ... import _names as names
 from .._edit import Span
 from .._profile import FurtherRequest, Profile, TracesData
-from .._unended import with_unended
+from .._unended import left_open, with_unended
 from ._evaluations import Evaluation, evaluations
 from ._moments import Rewriting
 
@@ -65,6 +65,7 @@ PHOENIX: Final = Profile(
     name="phoenix",
     rewrite=Rewriting(_changes),
     enrich=with_unended,
+    left_open=left_open,
     further=_annotations,
     protocols=("http/protobuf",),
 )

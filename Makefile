@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export TACHOGRAPH_BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-lowest fuzz test-agents check benchmark benchmark-scoring soak clean
+.PHONY: demo test test-slow test-lowest fuzz test-agents test-backends check benchmark benchmark-scoring soak clean
 
 demo: $(VENV)/.installed $(VENV)/.local-model
 	$(VENV)/bin/python examples/demo.py
@@ -29,6 +29,11 @@ test-lowest:
 AGENTS ?= aider opencode codex claude-code mini-swe-agent pi qwen-code
 test-agents: $(VENV)/.installed $(AGENTS:%=.agents/%/.installed)
 	TACHOGRAPH_AGENTS="$(AGENTS)" $(VENV)/bin/python -m pytest -m agents -s
+
+# Real receivers of spans, each installed in a folder of its own: make test-backends BACKENDS="receivers phoenix mlflow"
+BACKENDS ?= receivers
+test-backends: $(VENV)/.installed $(BACKENDS:%=.backends/%/.installed)
+	TACHOGRAPH_BACKENDS="$(BACKENDS)" $(VENV)/bin/python -m pytest tests/backends -s
 
 check: $(VENV)/.installed
 	scripts/check
@@ -83,5 +88,13 @@ $(NODE_AGENTS:%=.agents/%/.installed):
 	ln -sfn node_modules/.bin $(@D)/bin
 	@touch $@
 
+.backends/receivers/.installed: PACKAGES = oteltap==1.0.0 rotel==0.0.1a15
+.backends/phoenix/.installed: PACKAGES = arize-phoenix==20.26.1
+.backends/mlflow/.installed: PACKAGES = mlflow==3.17.2
+.backends/%/.installed:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet $(PACKAGES)
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .venv-lowest .agents build demo-runs
+	rm -rf $(VENV) .venv-lowest .agents .backends build demo-runs

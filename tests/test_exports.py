@@ -10,7 +10,15 @@ from types import ModuleType
 import pytest
 
 SUBPACKAGES = ["axes", "check", "formats", "integrity", "stats", "transcript", "workdir"]
-PACKAGES = ["traces", "traces.export", "proxy", "scoring", "harness", *(f"scoring.{name}" for name in SUBPACKAGES)]
+PACKAGES = [
+    "traces",
+    "traces.export",
+    "traces.export.profiles",
+    "proxy",
+    "scoring",
+    "harness",
+    *(f"scoring.{name}" for name in SUBPACKAGES),
+]
 
 
 def package(name: str) -> ModuleType:

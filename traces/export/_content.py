@@ -16,9 +16,11 @@ from ._profile import TracesData
 __all__ = ["CAPTURE_VARIABLE", "CONTENT_LIMIT", "AddingContent", "Content", "ContentPlace", "content_place"]
 
 CAPTURE_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+"""The variable by which OpenTelemetry's own instrumentations are asked for content."""
 CONTENT_LIMIT: Final = 256 * 1024
 """Bytes of JSON that the content of one call may take, unless told otherwise."""
 ContentPlace = Literal["none", "span", "event", "span_and_event"]
+"""Where content goes."""
 _PLACES: Final[Mapping[str, ContentPlace]] = {
     "": "none",
     "no_content": "none",
@@ -33,6 +35,7 @@ _EVENT: Final = "gen_ai.client.inference.operation.details"
 _LEFT_OUT: Final = "tachograph.content.left_out"
 _MISSING: Final = "tachograph.content.missing"
 _INPUT: Final = "gen_ai.input.messages"
+_IDENTITY: Final = (names.OPERATION, names.PROVIDER, names.REQUEST_MODEL)
 _ORDER: Final = ("gen_ai.output.messages", "gen_ai.system_instructions", _INPUT, "gen_ai.tool.definitions")
 """What comes first where not all fits."""
 
@@ -92,8 +95,12 @@ class AddingContent:
 
 def _event(span: Span, kept: Mapping[str, list[Any]]) -> dict[str, Any]:
     told = attributes_of(span)
-    known = {name: told[name] for name in (names.OPERATION, names.PROVIDER, names.REQUEST_MODEL) if name in told}
-    return {"timeUnixNano": span["endTimeUnixNano"], "name": _EVENT, "attributes": encode_attributes({**known, **kept})}
+    known: dict[str, Any] = {name: told[name] for name in _IDENTITY if name in told}
+    return {
+        "timeUnixNano": span["endTimeUnixNano"],
+        "name": _EVENT,
+        "attributes": encode_attributes(known | dict(kept)),
+    }
 
 
 def _fitting(said: Mapping[str, list[Any]], limit: int) -> tuple[dict[str, list[Any]], list[str]]:

@@ -1,5 +1,7 @@
 """Arize Phoenix, read back through its own API."""
 
+import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,10 @@ def annotations_of(phoenix: Backend, root: str) -> dict[str, Any]:
     return {one["name"]: one["result"] for one in found}
 
 
+def has_scores(phoenix: Backend, root: str) -> bool:
+    return len(annotations_of(phoenix, root)) >= 3
+
+
 def send(tachograph: Any, phoenix: Backend, store: Path, run: str, *options: str) -> None:
     done = tachograph("export", "--store", store, run, "--to", phoenix.url, "--profile", "phoenix", *options)
     assert done.returncode == 0, done.stderr
@@ -48,19 +54,17 @@ def send(tachograph: Any, phoenix: Backend, store: Path, run: str, *options: str
 
 def test_a_run_in_phoenix(phoenix: Backend, tachograph: Any, tmp_path: Path) -> None:
     """Calls with tokens, session and messages, the tree, the scores; sending all of it again doubles nothing."""
-    for store in (tmp_path / "once", tmp_path / "again"):
-        if store.name == "once":
-            record(store)
-        else:
-            (tmp_path / "once" / RUN).rename(store.mkdir() or store / RUN)
-        send(tachograph, phoenix, store, RUN, "--content")
+    record(tmp_path)
+    for _ in range(2):
+        send(tachograph, phoenix, tmp_path, RUN, "--content")
         phoenix.wait_until(lambda: len(spans_of(phoenix, RUN)) >= 11)
         spans = spans_of(phoenix, RUN)
         assert len(spans) == 11
         by_name = {span["name"]: span for span in spans}
         root, agent = by_name["run list-files"], by_name["invoke_agent a-coder"]
-        phoenix.wait_until(lambda of=root["context"]["span_id"]: len(annotations_of(phoenix, of)) >= 3)
-        assert (root["parent_id"], agent["parent_id"]) == (None, root["context"]["span_id"])
+        own_id = root["context"]["span_id"]
+        phoenix.wait_until(partial(has_scores, phoenix, own_id))
+        assert (root["parent_id"], agent["parent_id"]) == (None, own_id)
         assert (root["span_kind"], agent["span_kind"]) == ("CHAIN", "AGENT")
         calls = [span for span in spans if span["span_kind"] == "LLM"]
         assert len(calls) == 4
@@ -73,11 +77,12 @@ def test_a_run_in_phoenix(phoenix: Backend, tachograph: Any, tmp_path: Path) -> 
         assert told["llm.output_messages.0.message.content"] == "There is one file."
         assert by_name["chat gpt-5"]["attributes"]["llm.token_count.completion_details.reasoning"] == 25
         assert sum(span["attributes"].get("llm.token_count.prompt", 0) for span in spans) == 300
-        assert annotations_of(phoenix, root["context"]["span_id"]) == {
+        assert annotations_of(phoenix, own_id) == {
             "pass_rate": {"score": 1.0, "label": "pass", "explanation": None},
             "tokens": {"score": 370.0, "label": "measured", "explanation": None},
             "cost": {"score": None, "label": "missing", "explanation": "the model has no known price"},
         }
+        shutil.rmtree(tmp_path / ".exports")
 
 
 def test_nothing_that_was_said_unless_asked(phoenix: Backend, tachograph: Any, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def store(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "http/json", "grpc"])
 def test_rotel_reads_every_span(start: Starter, tachograph: Any, store: Path, protocol: str) -> None:
-    """An agent of OTLP written in Rust: each span with its attributes, by all three protocols, and content where it was asked for."""
+    """Written in Rust: each span with its attributes, by all three protocols, and content where it was asked for."""
     http, grpc = free_port(), free_port()
     (binary,) = installed("receivers").glob("lib/python*/site-packages/rotel/rotel-agent")
     addresses = ["--otlp-http-endpoint", f"127.0.0.1:{http}", "--otlp-grpc-endpoint", f"127.0.0.1:{grpc}"]

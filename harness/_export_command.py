@@ -20,7 +20,7 @@ from ..traces.export import (
     forwarding,
     read_status,
 )
-from ._export_options import given_destination
+from ._export_options import given_destination, quiet_grpc
 from ._selection import find_runs
 from ._table import print_table
 
@@ -39,6 +39,7 @@ def export(options: argparse.Namespace) -> int:
         raise InputError("which runs? Give some, or --follow for all of the store, or --dead-letters, or --status")
     if options.follow and options.runs:
         raise InputError("--follow sends all runs of the store: name none")
+    quiet_grpc()
     work = _work(options)
     destination = given_destination(options, options.to)
     patience = Patience(without_success=None if options.follow else options.patience)

@@ -19,7 +19,7 @@ from ..traces.export import (
 )
 from ._export_content import with_more
 
-__all__ = ["add_destination", "destination_of_serve", "forget_headers", "given_destination"]
+__all__ = ["add_destination", "destination_of_serve", "forget_headers", "given_destination", "quiet_grpc"]
 
 _HEADERS: Final = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 
@@ -114,6 +114,11 @@ def forget_headers() -> None:
     """Have no program that this process starts from here on inherit the headers."""
     for name in _HEADERS:
         os.environ.pop(name, None)
+
+
+def quiet_grpc() -> None:
+    """Have gRPC's core log nothing: what fails is said once, in our words. Must come before gRPC is loaded."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 def _header_lines(path: Path | None) -> list[str]:

@@ -1,6 +1,7 @@
 """The forwarder of `serve`: a process of its own, which the proxy never waits for and which is started again if it dies."""
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import sys
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from ..traces import InputError, TachographError
-from ..traces.export import Destination, GaveUpError, Patience, follow, forwarding, open_sender
+from ..traces.export import Destination, GaveUpError, Patience, check_sender, follow, forwarding
+from ._export_options import quiet_grpc
 from ._private_memory import keep_memory_private
 
 __all__ = ["DRAIN_SECONDS", "exporting"]
@@ -35,7 +37,7 @@ def exporting(store: Path, destination: Destination | None) -> Iterator[None]:
     if destination is None:
         yield
         return
-    open_sender(destination).close()  # what is wrong with it is said before anything starts
+    check_sender(destination)  # what is wrong with it is said before anything starts
     print(f"tachograph: exporting to {destination.shown} by {destination.protocol}", file=sys.stderr, flush=True)
     supervisor = _Supervisor(store, destination)
     try:
@@ -57,18 +59,18 @@ class _Supervisor:
     def stop(self) -> None:
         """Give it a bounded time to send what is left."""
         self._stopping.set()
-        with suppress(ValueError, AttributeError):
-            self._process.terminate()
+        self._living.close()
         self._thread.join(DRAIN_SECONDS + _GRACE_SECONDS)
-        if self._process.is_alive():
-            self._process.kill()
+        self._process.kill()
         self._thread.join()
 
     def _start(self) -> multiprocessing.context.SpawnProcess:
         # Spawned and not forked, as the workers are. The headers go by a pipe: no argv and no environment holds them.
         context = multiprocessing.get_context("spawn")
-        process = context.Process(target=_forward, args=self._arguments, daemon=True)
+        watched, self._living = context.Pipe(duplex=False)
+        process = context.Process(target=_forward, args=(*self._arguments, watched), daemon=True)
         process.start()
+        watched.close()
         return process
 
     def _watch(self) -> None:
@@ -82,15 +84,16 @@ class _Supervisor:
             self._process = self._start()
 
 
-def _forward(store: Path, destination: Destination) -> None:
+def _forward(store: Path, destination: Destination, parent: multiprocessing.connection.Connection) -> None:
+    # A signal to all processes of the terminal or the service is the parent's affair: this one ends after it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     keep_memory_private()
+    quiet_grpc()
     with suppress(OSError):
         os.nice(_NICE)
     patience = Patience(after_stop=DRAIN_SECONDS)
-    # Ctrl-C reaches all processes of the terminal: the proxy ends first, and then tells this one by SIGTERM.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda _signal, _frame: patience.stop())
-    _stop_with_the_parent(patience)
+    threading.Thread(target=_stop_at_the_end, args=(parent, patience), daemon=True).start()
     told = False
     while True:
         try:
@@ -111,12 +114,8 @@ def _forward(store: Path, destination: Destination) -> None:
         return
 
 
-def _stop_with_the_parent(patience: Patience) -> None:
-    parent = multiprocessing.parent_process()
-
-    def wait() -> None:
-        if parent is not None:
-            parent.join()
-            patience.stop()
-
-    threading.Thread(target=wait, daemon=True).start()
+def _stop_at_the_end(parent: multiprocessing.connection.Connection, patience: Patience) -> None:
+    """The parent closes its end, or the kernel does if it was killed."""
+    with suppress(EOFError, OSError):
+        parent.recv_bytes()
+    patience.stop()

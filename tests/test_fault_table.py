@@ -26,3 +26,11 @@ def test_each_fault_has_a_test() -> None:
     faults, tests = zip(*rows(), strict=True)
     assert len(set(faults)) == len(faults) >= 40
     assert set(tests) <= names_of_tests()
+
+
+def test_each_fault_of_an_export_has_a_test() -> None:
+    """The table of docs/export.md names tests that exist, too."""
+    text = (ROOT / "docs" / "export.md").read_text(encoding="utf-8").partition("## Faults")[2]
+    named = re.findall(r"^\| [^|]+ \| [^|]+ \| `(test_\w+)` \|$", text, re.MULTILINE)
+    assert len(named) >= 15
+    assert set(named) <= names_of_tests()

@@ -11,6 +11,7 @@ import pytest
 
 from tachograph.harness._local_model import find_model_file
 from tachograph.traces import LaunchError
+from tests.export_collector import Collector
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
@@ -36,11 +37,15 @@ def test_the_two_commands_are_targets_and_what_ci_calls() -> None:
 
 @pytest.mark.skipif(not local_model_is_installed(), reason="the local model is not installed: `make test` does it")
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the README's commands use curl, which is not on PATH")
-def test_the_commands_run_as_printed(tmp_path: Path) -> None:
+def test_the_commands_run_as_printed(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """All other blocks, one after the other in one folder, end well."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     said = ""
+    collector = Collector()
+    collector.port = 4318  # OTLP's own, as the README has it
+    collector.start()
+    request.addfinalizer(collector.stop)
     for block in BLOCKS[1:]:
         done = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", block],
@@ -56,6 +61,7 @@ def test_the_commands_run_as_printed(tmp_path: Path) -> None:
         said += done.stdout
     assert "sealed: 1 calls" in said
     assert "Say hello." in said
+    assert len(collector.collected.calls) == 1
 
 
 def test_no_command_is_left_out() -> None:

@@ -9,7 +9,7 @@ from ._following import follow
 from ._forwarder import Forwarder, Sent
 from ._profile import OTLP, PROTOCOLS, FurtherRequest, Profile, Protocol, TracesData
 from ._profiles import PROFILES
-from ._sender import open_sender
+from ._sender import check_sender
 from ._session import Patience, forwarding
 from ._status import DestinationStatus, read_status
 
@@ -34,11 +34,11 @@ __all__ = [
     "Protocol",
     "Sent",
     "TracesData",
+    "check_sender",
     "content_place",
     "environment_names_a_destination",
     "follow",
     "forwarding",
-    "open_sender",
     "parse_header",
     "read_destination",
     "read_status",

@@ -29,6 +29,8 @@ class Line:
     """As it is sent, by the protocol; empty if nothing of it is."""
     spans: int = 0
     """How many it holds as sent."""
+    fault: str | None = None
+    """Why it cannot be sent although it is JSON: the profile or the encoding failed at it. None: it can."""
 
 
 Batch: TypeAlias = tuple[Line, ...]

@@ -1,7 +1,7 @@
 """What a destination refused for good: kept, with the reason, to be looked at and sent again.
 
-`dead-letters.jsonl` holds one JSON object a line. A refused line of a journal is in it as it was recorded, so that it can be
-sent again by another profile or to another place; a refused request of a profile with its path and its body.
+`dead-letters.jsonl` holds one JSON object a line. A refused line of a journal is in it as it was recorded, and is made fit for
+the backend anew when it is sent again; a refused request of a profile is in it with its path and its body.
 """
 
 import base64

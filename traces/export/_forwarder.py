@@ -9,7 +9,7 @@ import orjson
 
 from .._errors import StoreError
 from .._reader import is_live
-from ._batches import in_batches
+from ._batches import Line, in_batches
 from ._checkpoint import Checkpoint, file_id
 from ._dead_letters import read_request
 from ._delivery import Delivered, Delivery, Outcome
@@ -70,13 +70,19 @@ class Forwarder:
         if is_live(folder):
             return
         line = sendable(self.destination.profile.left_open(folder), folder, 0, self.destination)
+        if line.fault is not None:
+            self._bury(line, line.fault)
         for outcome in self.delivery.deliver((line,)) if line.payload else ():
             if isinstance(outcome, Delivered):
                 self.sent.spans += line.spans
+                self.delivery.tell(None)
             else:
-                self.state.dead_letters.keep([line], outcome.reason)
-                self.sent.dead_lines += 1
-            self.delivery.tell(None if isinstance(outcome, Delivered) else outcome.reason)
+                self._bury(line, outcome.reason)
+
+    def _bury(self, line: Line, reason: str) -> None:
+        self.state.dead_letters.keep([line], reason)
+        self.sent.dead_lines += 1
+        self.delivery.tell(reason)
 
     def forward_dead_letters(self) -> None:
         """Send the dead letters again. Those that are refused again are new dead letters.
@@ -122,6 +128,9 @@ class Forwarder:
         """Move the checkpoint behind what is settled, with the dead letters on disk before it."""
         begin, unread = checkpoint.offset, sum(line.recorded is None for line in outcome.batch)
         sendable = [line for line in outcome.batch if line.payload]
+        faulty = [line for line in outcome.batch if line.fault is not None]
+        for line in faulty:
+            self.state.dead_letters.keep([line], line.fault or "")
         if isinstance(outcome, Delivered):
             for refused in outcome.refused_requests:
                 self.state.dead_letters.keep_request(refused.request, refused.reason)
@@ -132,6 +141,7 @@ class Forwarder:
         else:
             self.state.dead_letters.keep(sendable, outcome.reason)
             spans, rejected, dead = 0, 0, len(sendable)
+        dead += len(faulty)
         checkpoint = checkpoint.advanced(
             outcome.batch[-1].end, spans=spans, rejected_spans=rejected, dead_lines=dead, unread_lines=unread
         )

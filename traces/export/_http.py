@@ -1,16 +1,15 @@
 """OTLP/HTTP: one POST, gzip, TLS. When to repeat it is not decided here."""
 
 import gzip
-import ssl
 from collections.abc import Mapping
 from typing import Final
 
 import urllib3
 
-from .._errors import InputError
 from ._answer import Accepted, Answer, Retry, read_http_answer
 from ._destination import Destination
 from ._profile import FurtherRequest
+from ._tls import tls_context
 
 __all__ = ["HttpSender"]
 
@@ -34,7 +33,7 @@ class HttpSender:
         self._type = _CONTENT_TYPES.get(destination.protocol, "application/json")
         timeout = urllib3.Timeout(total=destination.timeout)
         self._pool = urllib3.PoolManager(
-            num_pools=2, retries=False, timeout=timeout, ssl_context=_tls_context(destination)
+            num_pools=2, retries=False, timeout=timeout, ssl_context=tls_context(destination)
         )
 
     def send(self, body: bytes) -> Answer:
@@ -81,20 +80,3 @@ def _told(error: Exception) -> str:
     """What happened, without the objects that urllib3 puts before it."""
     text = str(getattr(error, "reason", None) or error)
     return f"{type(error).__name__}: {text.rpartition('>: ')[2] or text}"[:300]
-
-
-def _tls_context(destination: Destination) -> ssl.SSLContext | None:
-    if not destination.url.startswith("https:"):
-        return None
-    context = ssl.create_default_context()
-    try:
-        if destination.certificate:
-            context = ssl.create_default_context(cafile=destination.certificate)
-        if destination.client_certificate:
-            context.load_cert_chain(destination.client_certificate, destination.client_key)
-    except (OSError, ssl.SSLError) as error:
-        given = ", ".join(
-            filter(None, (destination.certificate, destination.client_certificate, destination.client_key))
-        )
-        raise InputError(f"{given}: cannot be used as certificates: {error}") from error
-    return context

@@ -46,24 +46,24 @@ def parsed(text: bytes) -> TracesData:
 
 
 def sendable(recorded: TracesData, folder: Path, end: int, destination: Destination) -> Line:
-    """A line as a destination wants it; `end` is where it ends in its file.
-
-    Raises:
-        ValueError, KeyError, TypeError, AttributeError: it is no OTLP/JSON.
-    """
+    """A line as a destination wants it; `end` is where it ends in its file. What fails at it is its `fault`."""
     profile = destination.profile
-    wanted = profile.rewrite(profile.enrich(recorded, folder))
-    if wanted is None or not (spans := _span_count(wanted)):
-        return Line(end=end, recorded=recorded, folder=folder)
-    payload = encoded(wanted, destination.protocol)
+    try:
+        wanted = profile.rewrite(profile.enrich(recorded, folder))
+        if wanted is None or not (spans := _span_count(wanted)):
+            return Line(end=end, recorded=recorded, folder=folder)
+        payload = encoded(wanted, destination.protocol)
+    except Exception as error:  # noqa: BLE001  one line, whatever is in it, does not keep the others here
+        return Line(end=end, recorded=recorded, folder=folder, fault=f"{profile.name}: cannot be encoded: {error!r}")
     return Line(end=end, recorded=recorded, folder=folder, payload=payload, spans=spans)
 
 
 def _line(text: bytes, end: int, destination: Destination, read: FromBytes) -> Line:
     try:
-        return sendable(*read(text), end, destination)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        recorded, folder = read(text)
+    except (ValueError, KeyError, TypeError):
         return Line(end=end, recorded=None, folder=Path())
+    return sendable(recorded, folder, end, destination)
 
 
 def _span_count(data: TracesData) -> int:

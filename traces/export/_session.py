@@ -50,9 +50,10 @@ class Patience:
         return not self._stopped.wait(seconds)
 
     def before_retry(self, seconds: float) -> bool:
-        """Wait before the same is sent again; False if time is up, or would be."""
-        if not self._stopped.wait(seconds):
-            return time.monotonic() < self._give_up_at
+        """Wait before the same is sent again; False if time is up, or would be by then."""
+        left = self._give_up_at - time.monotonic()
+        if not self._stopped.wait(max(0.0, min(seconds, left))):
+            return left > seconds
         left = self._give_up_at - time.monotonic()
         time.sleep(max(0.0, min(seconds, left)))
         return left > seconds

@@ -12,6 +12,7 @@ import pytest
 from tachograph.traces import InputError, RunStore, StoreError
 from tachograph.traces.export import (
     OTLP,
+    Backoff,
     Destination,
     FurtherRequest,
     GaveUpError,
@@ -74,9 +75,7 @@ def test_a_first_line_that_is_torn_waits(collector: Any, tmp_path: Path) -> None
     assert not came.collected.requests
 
 
-@pytest.mark.parametrize(
-    "broken", [b"{", b"null", b"[]", b'{"resourceSpans":3}', b'{"resourceSpans":[{"scopeSpans":3}]}']
-)
+@pytest.mark.parametrize("broken", [b"{", b"null", b"[]", b'{"resourceSpans":3}'])
 def test_a_line_that_is_no_json_is_passed_over(collector: Any, tmp_path: Path, record: Any, broken: bytes) -> None:
     """The lines around it arrive, and it is counted."""
     came = collector()
@@ -87,6 +86,36 @@ def test_a_line_that_is_no_json_is_passed_over(collector: Any, tmp_path: Path, r
     assert len(came.collected.spans) == len(lines)
     (status,) = read_status(tmp_path)
     assert (status.unread_lines, status.bytes_left) == (1, 0)
+
+
+def test_a_line_that_a_profile_fails_at_is_a_dead_letter(collector: Any, tmp_path: Path, record: Any) -> None:
+    """A fault of one line, the profile's or its own, neither loses it nor keeps the others."""
+    came = collector()
+    journal = record_run(tmp_path, record)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([*lines[:2], b'{"resourceSpans":[{"scopeSpans":3}]}\n', *lines[2:]]))
+
+    def fails_at_calls(data: TracesData) -> TracesData:
+        return data if "call.start" not in json.dumps(data) else data["no such member"]
+
+    sent = send(tmp_path, with_profile(destination_of(came), rewrite=fails_at_calls), journal)
+    assert sent.dead_lines == 4
+    assert len(came.collected.spans) == len(lines) - 3
+    (status,) = read_status(tmp_path)
+    assert (status.dead_letters, status.bytes_left) == (4, 0)
+
+
+def test_no_pause_is_longer_than_patience(collector: Any, tmp_path: Path, record: Any) -> None:
+    """A collector that asks for an hour is not waited for when there are seconds."""
+    came = collector()
+    came.fault = lambda _: "503 with Retry-After"
+    journal = record_run(tmp_path, record)
+    with (
+        pytest.raises(GaveUpError, match="503"),
+        forwarding(tmp_path, destination_of(came), Patience(without_success=0.2), backoff=Backoff(first=3600)) as one,
+    ):
+        one.forward(journal)
+    assert came.collected.requests == 1
 
 
 def test_a_journal_that_was_replaced_begins_anew(collector: Any, tmp_path: Path, record: Any) -> None:

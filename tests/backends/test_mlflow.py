@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tachograph.traces import RunStore
 from tests.backends.conftest import Backend, Starter, free_port, installed
 from tests.record_exported_run import RUN, record
 
@@ -92,9 +93,16 @@ def test_nothing_that_was_said_unless_asked(mlflow: Backend, tachograph: Any, tm
 
 
 def test_a_run_that_was_killed_in_mlflow(mlflow: Backend, tachograph: Any, tmp_path: Path) -> None:
-    """Its root, its agent and the call in flight are there; when it goes on, what is written of it takes their place."""
+    """Its root, its agent and the call in flight are there; when it goes on, its root takes the place of the one made up."""
     record(tmp_path, "killed", killed=True)
     send(tachograph, mlflow, tmp_path, "killed")
     trace = trace_of(mlflow, "killed")
     assert len(trace["spans"]) == 7
     assert trace["trace_info"]["state"] == "ERROR"
+    run = RunStore(tmp_path).open_run("killed")
+    run.close()
+    send(tachograph, mlflow, tmp_path, "killed")
+    spans = trace_of(mlflow, "killed")["spans"]
+    assert len(spans) == 7
+    (root,) = [span for span in spans if "parent_span_id" not in span]
+    assert root["status"] == {}

@@ -30,15 +30,11 @@ AGENTS ?= aider opencode codex claude-code mini-swe-agent pi qwen-code
 test-agents: $(VENV)/.installed $(AGENTS:%=.agents/%/.installed)
 	TACHOGRAPH_AGENTS="$(AGENTS)" $(VENV)/bin/python -m pytest -m agents -s
 
-# What the record is sent to and read back from, each in an environment of its own.
-test-backends: $(VENV)/.installed .backends/chdb/.installed
-	$(VENV)/bin/python -m pytest -m backends -s
-
-# ClickHouse in process: half a gigabyte on disk.
-.backends/chdb/.installed:
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet 'chdb==4.4.0'
-	@touch $@
+# Real receivers of spans, and ClickHouse in process (half a gigabyte on disk), each installed in a folder of its own:
+# make test-backends BACKENDS="receivers chdb phoenix mlflow"
+BACKENDS ?= receivers chdb
+test-backends: $(VENV)/.installed $(BACKENDS:%=.backends/%/.installed)
+	TACHOGRAPH_BACKENDS="$(BACKENDS)" $(VENV)/bin/python -m pytest -m backends -s tests/backends tests/traces/warehouse
 
 check: $(VENV)/.installed
 	scripts/check
@@ -96,6 +92,15 @@ $(NODE_AGENTS:%=.agents/%/.installed):
 	mkdir -p $(@D)
 	npm install --silent --no-audit --no-fund --prefix $(@D) $(PACKAGES)
 	ln -sfn node_modules/.bin $(@D)/bin
+	@touch $@
+
+.backends/receivers/.installed: PACKAGES = oteltap==1.0.0 rotel==0.0.1a15
+.backends/chdb/.installed: PACKAGES = chdb==4.4.0
+.backends/phoenix/.installed: PACKAGES = arize-phoenix==20.26.1
+.backends/mlflow/.installed: PACKAGES = mlflow==3.17.2
+.backends/%/.installed:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet $(PACKAGES)
 	@touch $@
 
 clean:

@@ -83,6 +83,7 @@ def _work(options: argparse.Namespace) -> Callable[[Forwarder, Patience], None]:
             forwarder.forward_dead_letters()
         for journal in journals:
             forwarder.forward(journal)
+            forwarder.forward_left_open(journal.parent)
 
     return send
 

@@ -8,6 +8,8 @@ from typing import Final
 
 from ..traces import InputError
 from ..traces.export import (
+    CAPTURE_VARIABLE,
+    CONTENT_LIMIT,
     PROFILES,
     PROTOCOLS,
     Destination,
@@ -15,6 +17,7 @@ from ..traces.export import (
     parse_header,
     read_destination,
 )
+from ._export_content import with_more
 
 __all__ = ["add_destination", "destination_of_serve", "forget_headers", "given_destination", "quiet_grpc"]
 
@@ -51,6 +54,26 @@ def add_destination(parser: argparse.ArgumentParser, prefix: str = "") -> None:
         metavar="FILE",
         help="headers to send along, NAME=VALUE, one a line",
     )
+    parser.add_argument(
+        f"--{prefix}content",
+        dest="export_content",
+        action="store_true",
+        help=f"send what was said, too (default: if {CAPTURE_VARIABLE} asks for it)",
+    )
+    parser.add_argument(
+        f"--{prefix}content-limit",
+        dest="export_content_limit",
+        type=_bytes,
+        default=CONTENT_LIMIT,
+        metavar="BYTES",
+        help=f"of what one call said; older messages beyond are left out (default: {CONTENT_LIMIT})",
+    )
+
+
+def _bytes(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("it must be a number of bytes")
+    return int(text)
 
 
 def given_destination(
@@ -62,12 +85,15 @@ def given_destination(
         InputError: they cannot be used.
     """
     lines = [*_header_lines(options.export_header_file), *options.export_headers]
-    return read_destination(
+    destination = read_destination(
         environment,
         to=to,
         protocol=options.export_protocol,
         profile=options.export_profile,
         headers=[parse_header(line) for line in lines],
+    )
+    return with_more(
+        destination, content=options.export_content, limit=options.export_content_limit, environment=environment
     )
 
 

@@ -4,6 +4,7 @@ from ._attempts import link_attempts, logical_calls
 from ._axes import AXES, all_axes
 from ._axis_value import AxisValue, Bound, Evidence, Finding, Severity, Status, unmeasured
 from ._cab import cab_breakdown
+from ._call_cost import call_cost
 from ._causes import Link, link_changes
 from ._composite import Composite, Part, composite
 from ._facts import agent_attributes, agent_facts, task_attributes, task_facts
@@ -46,6 +47,7 @@ __all__ = [
     "agent_facts",
     "all_axes",
     "cab_breakdown",
+    "call_cost",
     "collected_record",
     "composite",
     "diff",

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 SUBPACKAGES = ["axes", "check", "formats", "integrity", "stats", "transcript", "workdir"]
-OF_TRACES = ["traces.export", "traces.sql", "traces.warehouse"]
+OF_TRACES = ["traces.export", "traces.export.profiles", "traces.sql", "traces.warehouse"]
 PACKAGES = ["traces", "proxy", "scoring", "harness", *OF_TRACES, *(f"scoring.{name}" for name in SUBPACKAGES)]
 
 

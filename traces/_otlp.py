@@ -31,6 +31,7 @@ __all__ = [
     "Envelope",
     "SpanRecord",
     "clean_text",
+    "decode_attributes",
     "decode_line",
     "encode_attributes",
     "encode_attributes_once",

@@ -8,12 +8,13 @@ from typing import Any, BinaryIO
 import orjson
 
 from .._errors import StoreError
-from ._batches import in_batches
+from .._reader import is_live
+from ._batches import Line, in_batches
 from ._checkpoint import Checkpoint, file_id
 from ._dead_letters import read_request
 from ._delivery import Delivered, Delivery, Outcome
 from ._destination import Destination
-from ._lines import FromBytes, parsed, read_lines
+from ._lines import FromBytes, parsed, read_lines, sendable
 from ._profile import TracesData
 from ._state import DestinationState, journal_key
 
@@ -57,6 +58,31 @@ class Forwarder:
             StoreError: the journal cannot be read, or the state not written.
         """
         return self._forward(journal, lambda text: (parsed(text), journal.parent))
+
+    def forward_left_open(self, folder: Path) -> None:
+        """Send what the profile wants of a run that was left open and that nobody has open. To be asked after `forward`.
+
+        No checkpoint tells of it: each time it is the same spans.
+
+        Raises:
+            GaveUpError, StoreError: as `forward`.
+        """
+        if is_live(folder):
+            return
+        line = sendable(self.destination.profile.left_open(folder), folder, 0, self.destination)
+        if line.fault is not None:
+            self._bury(line, line.fault)
+        for outcome in self.delivery.deliver((line,)) if line.payload else ():
+            if isinstance(outcome, Delivered):
+                self.sent.spans += line.spans
+                self.delivery.tell(None)
+            else:
+                self._bury(line, outcome.reason)
+
+    def _bury(self, line: Line, reason: str) -> None:
+        self.state.dead_letters.keep([line], reason)
+        self.sent.dead_lines += 1
+        self.delivery.tell(reason)
 
     def forward_dead_letters(self) -> None:
         """Send the dead letters again. Those that are refused again are new dead letters.

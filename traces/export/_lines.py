@@ -10,7 +10,7 @@ from ._batches import Line, encoded
 from ._destination import Destination
 from ._profile import TracesData
 
-__all__ = ["FromBytes", "parsed", "read_lines"]
+__all__ = ["FromBytes", "parsed", "read_lines", "sendable"]
 
 FromBytes = Callable[[bytes], tuple[TracesData, Path]]
 """From a line's bytes to what is recorded, and the folder of its run. Raises ValueError if it is no OTLP/JSON."""
@@ -45,12 +45,9 @@ def parsed(text: bytes) -> TracesData:
     return data
 
 
-def _line(text: bytes, end: int, destination: Destination, read: FromBytes) -> Line:
+def sendable(recorded: TracesData, folder: Path, end: int, destination: Destination) -> Line:
+    """A line as a destination wants it; `end` is where it ends in its file. What fails at it is its `fault`."""
     profile = destination.profile
-    try:
-        recorded, folder = read(text)
-    except (ValueError, KeyError, TypeError):
-        return Line(end=end, recorded=None, folder=Path())
     try:
         wanted = profile.rewrite(profile.enrich(recorded, folder))
         if wanted is None or not (spans := _span_count(wanted)):
@@ -59,6 +56,14 @@ def _line(text: bytes, end: int, destination: Destination, read: FromBytes) -> L
     except Exception as error:  # noqa: BLE001  one line, whatever is in it, does not keep the others here
         return Line(end=end, recorded=recorded, folder=folder, fault=f"{profile.name}: cannot be encoded: {error!r}")
     return Line(end=end, recorded=recorded, folder=folder, payload=payload, spans=spans)
+
+
+def _line(text: bytes, end: int, destination: Destination, read: FromBytes) -> Line:
+    try:
+        recorded, folder = read(text)
+    except (ValueError, KeyError, TypeError):
+        return Line(end=end, recorded=None, folder=Path())
+    return sendable(recorded, folder, end, destination)
 
 
 def _span_count(data: TracesData) -> int:

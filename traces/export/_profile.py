@@ -36,6 +36,10 @@ def _nothing_added(data: TracesData, folder: Path) -> TracesData:  # noqa: ARG00
     return data
 
 
+def _nothing_open(folder: Path) -> TracesData:  # noqa: ARG001  the signature of others
+    return {"resourceSpans": []}
+
+
 def _nothing_further(sent: Sequence[TracesData]) -> Sequence[FurtherRequest]:  # noqa: ARG001  the signature of others
     return ()
 
@@ -49,6 +53,8 @@ class Profile:
     """A line as it is to be sent, made without changing the one that is given; None if nothing of it is sent."""
     enrich: Callable[[TracesData, Path], TracesData] = _nothing_added
     """A line of the run in a folder, with what stands in its bodies; asked before `rewrite`, and changes nothing in place."""
+    left_open: Callable[[Path], TracesData] = _nothing_open
+    """What to send of a run that ended without a seal, in the place of announcements that the profile does not send."""
     further: Callable[[Sequence[TracesData]], Sequence[FurtherRequest]] = _nothing_further
     """What to ask once a batch was accepted, before it counts as sent. Takes its lines as they stand in the journal."""
     protocols: tuple[Protocol, ...] = PROTOCOLS

@@ -24,6 +24,7 @@ from . import (
 )
 from ._export_options import add_destination
 from ._metrics import metrics_address
+from ._page_command import add_page
 from ._score_files import FILES
 
 __all__ = ["main"]
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_sql(commands)
     _add_export(commands)
+    add_page(commands)
     return parser
 
 

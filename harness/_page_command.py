@@ -1,0 +1,52 @@
+"""`tachograph page`: a run as one HTML file."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..traces import InputError, StoreError
+from ._selection import find_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["add_page", "page"]
+
+
+def add_page(commands: Any) -> None:
+    """Tell the command line of it."""
+    command = commands.add_parser("page", help="a run as one HTML file that needs nothing else")
+    command.add_argument("run", metavar="RUN", help="a run's id or the beginning of it, or its folder")
+    command.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to (default: RUN_ID.html)")
+    command.add_argument(
+        "--store", type=Path, default=Path("runs"), metavar="DIR", help="where runs lie (default: runs)"
+    )
+    command.add_argument("--json", action="store_true", help="print JSON")
+    command.set_defaults(command=page)
+
+
+def page(options: argparse.Namespace) -> int:
+    """Write the page of a run."""
+    make, render = _pages()
+    folder = find_run(options.store, options.run)
+    data = render(make(folder))
+    path = options.output or Path(f"{folder.name}.html")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+    print(json.dumps({"page": str(path), "bytes": len(data)}) if options.json else f"{path}: {len(data):,} bytes")
+    return 0
+
+
+def _pages() -> "tuple[Callable[..., dict[str, Any]], Callable[..., bytes]]":
+    try:
+        from ..scoring.pages import page_document, render_page  # noqa: PLC0415  an extra
+    except ModuleNotFoundError as error:
+        raise InputError(f"pages need {error.name}: pip install 'tachograph[page]'") from error
+    return page_document, render_page

@@ -1,0 +1,56 @@
+"""The programs and styles of a page: small files that are put together, in this order, in one script and one style."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+__all__ = ["Asset", "load_asset"]
+
+_FILES: Final = {
+    "page.js": (
+        "dom.js",
+        "formats.js",
+        "clock.js",
+        "bodies.js",
+        "outcome.js",
+        "identity.js",
+        "time.js",
+        "replay.js",
+        "terminal.js",
+        "messages.js",
+        "call.js",
+        "calls.js",
+        "patch.js",
+        "changes.js",
+        "breakdown.js",
+        "check.js",
+        "rerun.js",
+        "siblings.js",
+        "embed.js",
+        "page.js",
+    ),
+    "page.css": ("tokens.css", "page.css", "replay.css", "terminal.css", "calls.css", "changes.css"),
+}
+"""By what they make. What is defined in one file is known in those after it: they are one script to the browser."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One script or style, to stand in a page."""
+
+    text: str
+    source: str
+    """What a Content-Security-Policy calls it: its hash."""
+
+
+@cache
+def load_asset(name: str) -> Asset:
+    """Read and put together an asset by its name."""
+    folder = files(__package__) / "browser"
+    text = "\n".join((folder / file).read_text(encoding="utf-8").strip() for file in _FILES[name])
+    text = f"\n{text}\n"
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Asset(text=text, source=f"'sha256-{digest}'")

@@ -1,0 +1,1 @@
+/** The bodies of the calls, which are unpacked when one is asked for. */

@@ -1,0 +1,6 @@
+/** Who did what with what. */
+
+/** @param {View} view @returns {HTMLElement | null} */
+function identitySection(view) {
+  return null;
+}

@@ -1,0 +1,38 @@
+/** The page: its sections from top to bottom. Each is a function from the document to an element, in a file of its name. */
+
+/**
+ * What a section may look at.
+ * `state` outlives a section that is made again when a running run has gone on; each keeps its own under a name of its own.
+ * @typedef {{ page: PageDocument, clock: TraceClock, bodies: () => Promise<PageBodies | null>, state: Map<string, any> }} View
+ */
+
+/** @type {((view: View) => HTMLElement | null)[]} */
+const SECTIONS = [
+  outcomeSection,
+  identitySection,
+  timeSection,
+  replaySection,
+  terminalSection,
+  callsSection,
+  changesSection,
+  breakdownSection,
+  checkSection,
+  rerunSection,
+  siblingsSection,
+  embedSection,
+];
+
+/** @param {string} id */
+function embedded(id) {
+  return JSON.parse(/** @type {HTMLElement} */ (document.getElementById(id)).textContent ?? "null");
+}
+
+function show() {
+  /** @type {PageDocument} */
+  const page = embedded("document");
+  const view = { page, clock: new TraceClock(page.wall_ms), bodies: async () => null, state: new Map() };
+  const made = SECTIONS.map((make) => make(view)).filter((part) => part !== null);
+  /** @type {HTMLElement} */ (document.getElementById("page")).replaceChildren(...made);
+}
+
+show();

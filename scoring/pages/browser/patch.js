@@ -1,0 +1,1 @@
+/** A unified diff, as a reviewer reads it. */

@@ -3,7 +3,8 @@
 
 /**
  * @typedef {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} Properties
- * @typedef {Node | string | number | null | undefined | (Node | string | number | null | undefined)[]} Content
+ * @typedef {Node | string | number | null | undefined} Piece
+ * @typedef {Piece | Piece[]} Content
  */
 
 /**
@@ -27,13 +28,14 @@ function element(name, properties = {}, ...content) {
 }
 
 /**
- * @param {Content} content
+ * @param {Content[]} content
  * @returns {(Node | string)[]}
  */
 function nodes(content) {
-  if (content === null || content === undefined) return [];
-  if (Array.isArray(content)) return content.flatMap(nodes);
-  return [content instanceof Node ? content : String(content)];
+  return content
+    .flat()
+    .filter((piece) => piece !== null && piece !== undefined)
+    .map((piece) => (piece instanceof Node ? piece : String(piece)));
 }
 
 /**

@@ -8,6 +8,7 @@ from ...traces import verify
 from .. import all_axes, load_profile, load_record, score
 from .._profile import DEFAULT_PROFILE
 from ._seal import seal_of
+from ._terminal import terminal_of
 
 __all__ = ["PAGE_FORMAT", "page_document"]
 
@@ -29,6 +30,7 @@ def page_document(folder: Path, profiles: Iterable[str] = (DEFAULT_PROFILE,)) ->
     record = load_record(folder)
     scorecard = score(record, all_axes(()), [load_profile(name) for name in profiles])
     run = record.run
+    terminal, no_terminal = terminal_of(folder, run)
     return {
         "tachograph.page": PAGE_FORMAT,
         "title": str(scorecard.identity["cell"] or run.run_id),
@@ -44,11 +46,11 @@ def page_document(folder: Path, profiles: Iterable[str] = (DEFAULT_PROFILE,)) ->
         "spans": [],
         "calls": [],
         "messages": [],
-        "terminal": None,
+        "terminal": terminal,
         "changes": None,
         "check": None,
         "rerun": {"exact": None, "own": None, "notes": []},
         "embed": {"badge": "", "markdown": "", "html": "", "iframe": ""},
         "siblings": None,
-        "reasons": dict(record.reasons),
+        "reasons": dict(record.reasons) | ({"terminal": no_terminal} if no_terminal else {}),
     }

@@ -1,19 +1,16 @@
 """The transcript of a run: from its recorded bodies, what was said in each call."""
 
 from collections.abc import Iterable
-from typing import Final
 
 from ...traces import BodyReader, Call
 from ._chains import Chains
 from ._dialect import UnreadableError
 from ._history import History
 from ._reading import dialect_of, read_answer, read_request, reason_of
+from ._requests import WORDLESS_APIS
 from ._turn import Message, Turn
 
 __all__ = ["read_conversation", "read_transcript"]
-
-_WORDLESS_APIS: Final = frozenset({"count_tokens", "embeddings", "models"})
-"""In whose calls nothing is said to a model that speaks."""
 
 
 def read_transcript(calls: Iterable[Call], bodies: BodyReader) -> tuple[Turn, ...]:
@@ -62,7 +59,7 @@ class _Talk:
 
     def turn(self, call: Call, answer: tuple[Message, ...] | UnreadableError, bodies: BodyReader) -> Turn:
         """What was said in a call."""
-        if call.request.api in _WORDLESS_APIS:
+        if call.request.api in WORDLESS_APIS:
             return Turn(call=call, added=(), answers=(), tools=(), repeated=call.span_id in self._repeated)
         added: tuple[Message, ...] | None = None
         tools: tuple[str, ...] | None = None

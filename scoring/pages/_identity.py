@@ -1,12 +1,13 @@
 """Which run this is: what was measured, with what, on what, by what. What is not known stands there, and why."""
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ...traces import SpanRecord, Verification
+from ...traces import VOLATILE_MEMBERS, SpanRecord, Verification
 from .._record import RunRecord
 from .._scorecard import Scorecard
 from ._talk import Talk, parameter_text
@@ -17,9 +18,13 @@ _NOT_RECORDED: Final = "the record does not tell"
 _SECOND: Final = 1_000_000_000
 _MOST_VALUES: Final = 6
 """Different values of one thing that are told."""
-_TOLD_ELSEWHERE: Final = frozenset(
-    {"tool_choice", "parallel_tool_calls", "stream_options", "metadata", "client_metadata", "user", "store", "include"}
-)
+_NO_SAMPLING: Final = VOLATILE_MEMBERS | {
+    "include",
+    "parallel_tool_calls",
+    "previous_response_id",
+    "store",
+    "tool_choice",
+}
 """Members of requests that say nothing of how the model draws its words."""
 _MACHINE: Final[Mapping[str, tuple[str, ...]]] = {
     "Machine": ("host.name", "host.id"),
@@ -85,7 +90,7 @@ def _agent(facts: _Facts, record: RunRecord, attributes: Mapping[str, Any]) -> N
     said = record.run.attributes
     facts.add("agent", "Agent", record.agent.name)
     facts.add("agent", "Version", record.agent.version)
-    facts.add("agent", "Command", _list(said.get("tachograph.agent.argv")), code=True)
+    facts.add("agent", "Command", _command(said.get("tachograph.agent.argv")), code=True)
     facts.add("agent", "Sandbox", said.get("tachograph.agent.sandbox"))
     facts.add("agent", "Exit code", attributes.get("process.exit.code"))
     told = record.agent.report
@@ -123,7 +128,7 @@ def _parameters(talk: Talk) -> dict[str, list[str]]:
     told: dict[str, dict[str, None]] = {}
     for said in talk.calls.values():
         for name, value in said.parameters.items():
-            if name not in _TOLD_ELSEWHERE:
+            if name not in _NO_SAMPLING:
                 told.setdefault(name, {})[parameter_text(value)] = None
     return {name: list(values) for name, values in told.items()}
 
@@ -159,7 +164,7 @@ def _instrument(
     profiles = [f"{composite.profile} (version {composite.version})" for composite in scorecard.composites]
     facts.add("instrument", "Profiles", _list(profiles))
     formulas = [f"{value.axis}: {value.formula} (version {value.version})" for value in scorecard.axes]
-    facts.add("instrument", "Formulas", _list(formulas), code=True)
+    facts.add("instrument", "Formulas", ", ".join(formulas), code=True)
     for label, names in _MACHINE.items():
         facts.add("instrument", label, next((attributes[name] for name in names if name in attributes), None))
     seal = found.survey.seal if found else None
@@ -178,6 +183,10 @@ def _attributes_of(record: RunRecord, spans: Iterable[SpanRecord]) -> dict[str, 
     for source in (record.run.attributes, *(span.attributes for span in agents), *(span.resource for span in spans)):
         told = {**source, **told}
     return told
+
+
+def _command(argv: Any) -> str | None:
+    return shlex.join(map(str, argv)) if argv else None
 
 
 def _moment(moment_ns: int) -> str:

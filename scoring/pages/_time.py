@@ -15,14 +15,20 @@ _SHARES: Final[Mapping[str, str]] = {
     "tool": "Tools",
     "agent_other": "The agent itself",
     "check": "The check",
-    "unattributed": "Nobody's",
+    "unattributed": "Not accounted for",
 }
 """By their name in the latency axis's `parts_ns`."""
 _NOTES: Final[Mapping[str, str]] = {
     "agent_other": "neither a call nor a tool that a span tells of was under way",
     "unattributed": "no span tells what happened then",
-    "model_and_tool": "no span tells of tools",
 }
+_UNTOLD: Final[Mapping[str, str]] = {
+    "setup": "no span says when the agent started",
+    "tool": "no span tells of tools: their time is the agent's own",
+    "model_and_tool": "no span tells of tools",
+    "check": "no check was recorded",
+}
+"""Why a share is none by itself."""
 _CLASSES: Final[Mapping[str, str]] = {
     "input_uncached": "Input, not from a cache",
     "cache_read": "Input, read from a cache",
@@ -41,15 +47,15 @@ def time_shares(scorecard: Scorecard, moments: Moments) -> list[dict[str, Any]]:
     if parts is None:
         why = "latency was not scored" if axis is None else axis.reason
         return [_share("unattributed", moments.wall_ms, why)]
-    reasons = details.get("reasons", {})
+    told = [(name, parts.get(name)) for name in _SHARES]
     return [
-        _share(name, None if part is None else part / 1e6, reasons.get(name) if part is None else None)
-        for name, part in ((name, parts.get(name)) for name in _SHARES)
+        _share(name, None, _UNTOLD.get(name)) if part is None else _share(name, part / 1e6, _NOTES.get(name))
+        for name, part in told
     ]
 
 
 def _share(name: str, ms: float | None, note: str | None) -> dict[str, Any]:
-    return {"name": name, "label": _SHARES[name], "ms": ms, "note": note or _NOTES.get(name)}
+    return {"name": name, "label": _SHARES[name], "ms": ms, "note": note}
 
 
 def token_classes(scorecard: Scorecard) -> list[dict[str, Any]]:

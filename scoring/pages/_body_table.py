@@ -38,15 +38,18 @@ class BodyTable:
         self._bodies: list[dict[str, Any]] = []
         self._size = 0
 
-    def add(self, text: str, like: int | None = None, base: str = "") -> Placed:
+    def again(self, known: Placed, text: str) -> Placed:
+        """A body that stands here, with what of its text is shown."""
+        return known._replace(shown=text[:_LONGEST])
+
+    def add(self, text: str, like: Placed) -> Placed:
         """Take a body.
 
         Args:
             text: all of it.
-            like: the place of an earlier one that it may be like; None: it stands by itself.
-            base: what of that is shown.
+            like: an earlier one that it may be like; without a place it stands by itself.
         """
-        shown = text[:_LONGEST]
+        shown, base = text[:_LONGEST], like.shown
         prefix = common_prefix(base, shown)
         # What was cut off has no end that could be the other's.
         suffix = common_suffix(base, shown, min(len(base), len(shown)) - prefix) if len(shown) == len(text) else 0
@@ -57,7 +60,7 @@ class BodyTable:
         cut = len(text) - len(shown)
         self._bodies.append(
             {
-                "like": like if prefix or suffix else None,
+                "like": like.place if prefix or suffix else None,
                 "prefix": _units(shown[:prefix]),
                 "suffix": _units(shown[len(shown) - suffix :]),
                 "text": new,

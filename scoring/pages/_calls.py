@@ -11,8 +11,9 @@ from .._scorecard import Scorecard
 from ..axes._call_times import time_to_first_content
 from ..transcript import Turn
 from ._body_table import Placed
+from ._conversations import Asked
 from ._moments import Moments
-from ._talk import Said, Talk, parameter_text
+from ._talk import UNREAD, Talk
 
 __all__ = ["calls_of"]
 
@@ -52,8 +53,7 @@ def calls_of(
     return [
         {
             **_line(turn.call, places, moments),
-            **_said(turn, talk.calls[turn.call.span_id], talk),
-            **_bodies(turn.call, talk.calls[turn.call.span_id]),
+            **_said(turn, talk, places),
             "led_to": led[turn.call.span_id],
             "timing": _timing(turn.call),
         }
@@ -95,18 +95,22 @@ def _line(call: Call, places: Mapping[str, int], moments: Moments) -> dict[str, 
     }
 
 
-def _said(turn: Turn, said: Said, talk: Talk) -> dict[str, Any]:
+def _said(turn: Turn, talk: Talk, places: Mapping[str, int]) -> dict[str, Any]:
+    call = turn.call
+    said = talk.said.get(call.span_id, UNREAD)
     return {
         "tools": None if turn.tools is None else list(turn.tools),
-        "asked": None if said.asked is None else asdict(said.asked),
+        "asked": None if said.asked is None else _asked(said.asked, places),
         "answers": None if turn.answers is None else talk.messages.places_of(turn.answers),
         "unreadable": turn.unreadable or said.unreadable,
-        "parameters": [(name, parameter_text(value)) for name, value in said.parameters.items()],
+        "parameters": list(said.parameters.items()),
+        "request_body": _body(call.request, said.body),
+        "response_body": _body(call.response, talk.responses[call.span_id]),
     }
 
 
-def _bodies(call: Call, said: Said) -> dict[str, Any]:
-    return {"request_body": _body(call.request, said.request), "response_body": _body(call.response, said.response)}
+def _asked(asked: Asked, places: Mapping[str, int]) -> dict[str, Any]:
+    return {**asdict(asked), "since": places.get(asked.since or "")}
 
 
 def _body(side: CallRequest | CallResponse | None, placed: Placed) -> dict[str, Any]:

@@ -17,7 +17,7 @@ Places = list[int]
 class Asked:
     """The messages of a request against those of the request that it goes on from."""
 
-    since: int | None
+    since: str | None
     """Which request that is; None if it goes on from none."""
     kept: int
     """How many messages they have in common, from the first on."""
@@ -31,7 +31,7 @@ class Asked:
 class _Held:
     """A request: its entries as they were sent, and the messages that each of them is."""
 
-    name: int
+    name: str
     entries: list[Any]
     messages: list[tuple[int, ...]]
     """By entry, so that what was read once is not read again."""
@@ -58,7 +58,7 @@ class Conversations:
         self._is_spoken = is_spoken
         self._held: deque[_Held] = deque(maxlen=self.HELD)
 
-    def ask(self, name: int, entries: list[Any], messages_of: Callable[[Any], tuple[Message, ...]]) -> Asked:
+    def ask(self, name: str, entries: list[Any], messages_of: Callable[[Any], tuple[Message, ...]]) -> Asked:
         """Take a request.
 
         Args:

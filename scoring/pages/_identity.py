@@ -10,7 +10,7 @@ from typing import Any, Final
 from ...traces import VOLATILE_MEMBERS, SpanRecord, Verification
 from .._record import RunRecord
 from .._scorecard import Scorecard
-from ._talk import Talk, parameter_text
+from ._talk import Talk
 
 __all__ = ["identity_of"]
 
@@ -117,19 +117,17 @@ def _model(facts: _Facts, record: RunRecord, scorecard: Scorecard, talk: Talk) -
     for name, values in sorted(_parameters(talk).items()):
         facts.add("model", name, _list(values, " · "), "as requests say", code=True)
     if calls and not _parameters(talk):
-        why = (
-            "no request says any: the provider's own hold" if any(said.asked for said in talk.calls.values()) else None
-        )
+        why = "no request says any: the provider's own hold" if any(said.asked for said in talk.said.values()) else None
         facts.add("model", "Sampling", None, why or "no request could be read")
 
 
 def _parameters(talk: Talk) -> dict[str, list[str]]:
     """Of each parameter the values that requests say."""
     told: dict[str, dict[str, None]] = {}
-    for said in talk.calls.values():
+    for said in talk.said.values():
         for name, value in said.parameters.items():
             if name not in _NO_SAMPLING:
-                told.setdefault(name, {})[parameter_text(value)] = None
+                told.setdefault(name, {})[value] = None
     return {name: list(values) for name, values in told.items()}
 
 

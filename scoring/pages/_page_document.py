@@ -16,7 +16,7 @@ from ._moments import moments_of
 from ._rerun import rerun_of
 from ._seal import seal_of
 from ._spans import spans_of
-from ._talk import read_talk
+from ._talk import Talk
 from ._time import time_shares, token_classes
 
 __all__ = ["PAGE_FORMAT", "RunPage", "page_document", "read_page"]
@@ -55,13 +55,13 @@ def read_page(folder: Path, profiles: Iterable[str] = (DEFAULT_PROFILE,)) -> Run
         StoreError: it cannot be read.
     """
     is_folder = folder.is_dir()
-    record = load_record(folder) if is_folder or not folder.exists() else collected_record(read_run(folder))
-    bodies = BodyReader(folder / "bodies" if is_folder else None)
+    talk = Talk(BodyReader(folder / "bodies" if is_folder else None))
+    record = load_record(folder, talk.take_request) if is_folder else collected_record(read_run(folder))
+    talk.take_responses(record.run.calls)
     names = list(profiles)
     scorecard = score(record, all_axes(()), [load_profile(name) for name in names])
     spans = list(read_spans(folder))
     found = verify(folder) if is_folder else None
-    talk = read_talk(record.transcript, bodies)
     moments = moments_of(record)
     document = {
         "tachograph.page": PAGE_FORMAT,

@@ -2,7 +2,7 @@
 
 from ._dialect import UnreadableError
 from ._exchange import Exchange, read_exchange
-from ._requests import RequestRead, read_requests, read_response_body
+from ._requests import RequestRead, read_response_body
 from ._transcript import read_conversation, read_transcript
 from ._turn import Message, ToolInvocation, Turn
 
@@ -15,7 +15,6 @@ __all__ = [
     "UnreadableError",
     "read_conversation",
     "read_exchange",
-    "read_requests",
     "read_response_body",
     "read_transcript",
 ]

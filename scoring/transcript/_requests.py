@@ -1,20 +1,17 @@
 """The requests of a run one after the other, each read once: what it holds as bytes, as JSON and as a conversation."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from ...traces import BodyReader, Call
 from ._body import read_body
 from ._chains import Chains
 from ._dialect import UnreadableError
 from ._reading import dialect_of, object_in, reason_of
-from ._turn import Message, Turn
+from ._turn import Message
 
-__all__ = ["WORDLESS_APIS", "RequestRead", "read_requests", "read_response_body"]
-
-WORDLESS_APIS: Final = frozenset({"count_tokens", "embeddings", "models"})
-"""In whose calls nothing is said to a model that speaks."""
+__all__ = ["RequestRead", "Requests", "read_response_body"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,45 +25,41 @@ class RequestRead:
     entries: list[Any] | None = field(default=None, repr=False)
     """Of the whole conversation, with what the provider remembers of it as far as the run holds that."""
     messages_of: Callable[[Any], tuple[Message, ...]] = field(default=lambda _: (), repr=False)
-    """The messages of an entry."""
+    """The messages of an entry. Raises RecursionError: it is nested too deeply."""
+    tools: tuple[str, ...] | None = None
+    """Names of the tools that it offers."""
     unreadable: str | None = None
     """Why something is None; None if nothing is."""
 
 
-def read_requests(turns: Iterable[Turn], bodies: BodyReader) -> Iterator[RequestRead]:
-    """Read the requests of a run, in the order of time. Held is one at a time, and what chains of answers need.
+class Requests:
+    """Reads the requests of a run, which are to be told in the order of time."""
 
-    Args:
-        turns: all turns of the run.
-        bodies: those of the run.
-    """
-    given = list(turns)
-    in_time = sorted(given, key=lambda turn: (turn.call.timing.start_ns, turn.call.sequence or 0, turn.call.span_id))
-    chains = Chains(turn.call.request.previous_response_id for turn in given)
-    for turn in in_time:
-        yield _read(turn, chains, bodies)
+    def __init__(self, calls: Iterable[Call], bodies: BodyReader) -> None:
+        """Take all calls of the run, and its bodies."""
+        self._chains = Chains(call.request.previous_response_id for call in calls)
+        self._bodies = bodies
 
-
-def _read(turn: Turn, chains: Chains, bodies: BodyReader) -> RequestRead:
-    call = turn.call
-    body: bytes | None = None
-    members: dict[str, Any] | None = None
-    try:
-        body = read_body(bodies, call.request.body_hash, call.request.head, call.bodies_lost)
-        members = object_in(body)
-        if call.request.api in WORDLESS_APIS:
-            return RequestRead(call=call, body=body, members=members, entries=[])
-        dialect = dialect_of(call)
-        entries = chains.follow(call, members, dialect.entries(members), turn.answers or ())
-    except (UnreadableError, RecursionError) as error:
-        return RequestRead(call=call, body=body, members=members, unreadable=reason_of(error))
-    return RequestRead(
-        call=call,
-        body=body,
-        members=members,
-        entries=entries,
-        messages_of=lambda entry: entry if type(entry) is tuple else dialect.messages(entry),
-    )
+    def read(self, call: Call, answers: tuple[Message, ...]) -> RequestRead:
+        """Read the request of a call that was answered so."""
+        body: bytes | None = None
+        members: dict[str, Any] | None = None
+        try:
+            body = read_body(self._bodies, call.request.body_hash, call.request.head, call.bodies_lost)
+            members = object_in(body)
+            dialect = dialect_of(call)
+            entries = self._chains.follow(call, members, dialect.entries(members), answers)
+            tools = dialect.tools(members)
+        except (UnreadableError, RecursionError) as error:
+            return RequestRead(call=call, body=body, members=members, unreadable=reason_of(error))
+        return RequestRead(
+            call=call,
+            body=body,
+            members=members,
+            entries=entries,
+            messages_of=lambda entry: entry if type(entry) is tuple else dialect.messages(entry),
+            tools=tools,
+        )
 
 
 def read_response_body(call: Call, bodies: BodyReader) -> bytes:

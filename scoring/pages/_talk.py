@@ -21,6 +21,7 @@ _SHOWN_ELSEWHERE: Final = frozenset(
 _LONGEST_PARAMETER: Final = 1_000
 """Characters."""
 _SYSTEM: Final = "system"
+_EMPTY: Final = "it is empty"
 _NOTHING: Final = Placed(place=None, note=None, shown="")
 
 
@@ -111,6 +112,8 @@ class Talk:
         return placed
 
     def _place(self, digest: str | None, body: bytes, like: Placed) -> Placed:
+        if not body:
+            return Placed(None, _EMPTY, "")
         text, odd = _text(body)
         if digest in self._known:
             return self.bodies.again(self._known[digest], text)
@@ -143,7 +146,7 @@ def _text(body: bytes) -> tuple[str, str | None]:
 
 
 def _no_body(size: int | None, why: str | None) -> str:
-    return "it is empty" if size == 0 else why or "it was not recorded"
+    return _EMPTY if size == 0 else why or "it was not recorded"
 
 
 def _parameter_text(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ...traces import BodyReader, Call
 from ._body import read_body
@@ -11,7 +11,10 @@ from ._dialect import UnreadableError
 from ._reading import dialect_of, object_in, reason_of
 from ._turn import Message
 
-__all__ = ["RequestRead", "Requests", "read_response_body"]
+__all__ = ["WORDLESS_APIS", "RequestRead", "Requests", "read_response_body"]
+
+WORDLESS_APIS: Final = frozenset({"count_tokens", "embeddings", "models"})
+"""In whose calls nothing is said to a model that speaks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,8 @@ class Requests:
         try:
             body = read_body(self._bodies, call.request.body_hash, call.request.head, call.bodies_lost)
             members = object_in(body)
+            if call.request.api in WORDLESS_APIS:
+                return RequestRead(call=call, body=body, members=members, entries=[], tools=())
             dialect = dialect_of(call)
             entries = self._chains.follow(call, members, dialect.entries(members), answers)
             tools = dialect.tools(members)

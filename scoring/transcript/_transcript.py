@@ -1,19 +1,15 @@
 """The transcript of a run: from its recorded bodies, what was said in each call."""
 
 from collections.abc import Callable, Iterable
-from typing import Final
 
 from ...traces import BodyReader, Call
 from ._dialect import UnreadableError
 from ._history import History
 from ._reading import dialect_of, read_answer, read_request, reason_of
-from ._requests import RequestRead, Requests
+from ._requests import WORDLESS_APIS, RequestRead, Requests
 from ._turn import Message, Turn
 
 __all__ = ["read_conversation", "read_transcript"]
-
-_WORDLESS_APIS: Final = frozenset({"count_tokens", "embeddings", "models"})
-"""In whose calls nothing is said to a model that speaks."""
 
 
 def read_transcript(
@@ -68,7 +64,7 @@ class _Talk:
 
     def turn(self, call: Call, answer: tuple[Message, ...] | UnreadableError) -> Turn:
         """What was said in a call."""
-        is_wordless = call.request.api in _WORDLESS_APIS
+        is_wordless = call.request.api in WORDLESS_APIS
         if is_wordless and self._watch is None:
             return self._wordless(call)
         answers = () if isinstance(answer, UnreadableError) else answer

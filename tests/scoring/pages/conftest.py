@@ -1,5 +1,7 @@
 """Runs as folders, for pages of them: recorded by the same classes as the proxy's."""
 
+import base64
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -21,6 +23,14 @@ class Agent:
     def __init__(self, recording: RunRecording) -> None:
         self.recording = recording
         self.calls = 0
+        self._is_open = True
+
+    def close(self) -> Path:
+        """End the run, if it has not ended; gives its folder."""
+        if self._is_open:
+            self.recording.close()
+        self._is_open = False
+        return self.recording.folder
 
     def ask(self, messages: list[dict[str, Any]], answer: dict[str, Any] | None, **changed: Any) -> str:
         """Record a call with a whole conversation. An answer of None was never given, and the call did not end."""
@@ -124,9 +134,25 @@ def start_run(tmp_path: Path) -> Iterator[Callable[..., Agent]]:
 
     yield start
     for agent in agents:
-        agent.recording.close()
+        agent.close()
 
 
 @pytest.fixture
 def agent(start_run: Callable[..., Agent]) -> Agent:
     return start_run()
+
+
+def unpack_bodies(packed: dict[str, str]) -> list[str]:
+    """The bodies of a page, as a script unpacks them: lengths are UTF-16 code units."""
+    assert packed["coding"] == "gzip+base64"
+    bodies: list[bytes] = []
+    for body in json.loads(gzip.decompress(base64.b64decode(packed["data"])))["bodies"]:
+        like = b"" if body["like"] is None else bodies[body["like"]]
+        end = like[len(like) - 2 * body["suffix"] :]
+        bodies.append(like[: 2 * body["prefix"]] + body["text"].encode("utf-16-le") + end)
+    return [body.decode("utf-16-le") for body in bodies]
+
+
+@pytest.fixture(scope="session")
+def unpack() -> Callable[[dict[str, str]], list[str]]:
+    return unpack_bodies

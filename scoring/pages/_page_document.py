@@ -23,6 +23,7 @@ __all__ = ["PAGE_FORMAT", "RunPage", "page_document", "read_page"]
 
 PAGE_FORMAT: Final = 1
 """The version of this form, its member `tachograph.page`."""
+_CAST: Final = "terminal.cast"
 _PUBLISHED: Final = "cab-2026-05"
 """The profile whose published pages have keys of their own."""
 
@@ -84,23 +85,26 @@ def read_page(folder: Path, profiles: Iterable[str] = (DEFAULT_PROFILE,)) -> Run
         "rerun": rerun_of(record, scorecard),
         "embed": {"badge": "", "markdown": "", "html": "", "iframe": ""},
         "siblings": None,
-        "reasons": _reasons(record, scorecard),
+        "reasons": _reasons(record, scorecard, folder),
     }
     # Last: the answers are messages, too.
     document["messages"] = talk.messages.as_json()
     return RunPage(document=document, bodies=talk.bodies.packed())
 
 
-def _reasons(record: RunRecord, scorecard: Scorecard) -> dict[str, str]:
+def _reasons(record: RunRecord, scorecard: Scorecard, folder: Path) -> dict[str, str]:
     """Why members are null, or lack something, by their names."""
     tokens, latency = scorecard.axis("tokens"), scorecard.axis("latency")
-    calls = None if record.run.calls else "no call was recorded for this run"
+    is_published = any(made.profile == _PUBLISHED for made in scorecard.composites)
     found = {
-        "calls": calls,
+        "published": None if is_published else f"not asked for: --profile {_PUBLISHED}",
+        "calls": None if record.run.calls else "per-call records were not captured for this run",
         "tokens": tokens.reason if tokens else None,
         "time": latency.reason if latency else None,
         "wall_ms": None if record.run.end_ns is not None else "the run has no end: up to the last moment recorded",
+        "terminal": None if (folder / _CAST).is_file() else "the terminal was not recorded",
         "changes": unlisted(record),
         "rerun": None if scorecard.rerun else "the record does not tell the task, the agent or the model",
+        "siblings": "a page by itself: those of a site name each other",
     }
     return {name: why for name, why in found.items() if why} | dict(record.reasons)

@@ -9,7 +9,7 @@ from ...traces import BodyReader, read_run, read_spans, verify
 from .. import RunRecord, Scorecard, all_axes, cab_breakdown, collected_record, load_profile, load_record, score
 from .._profile import DEFAULT_PROFILE
 from ._calls import calls_of
-from ._changes import changes_of, file_places, unlisted
+from ._changes import changes_of, classed_changes, unlisted
 from ._check import check_of
 from ._identity import identity_of
 from ._moments import moments_of
@@ -64,6 +64,7 @@ def read_page(folder: Path, profiles: Iterable[str] = (DEFAULT_PROFILE,)) -> Run
     spans = list(read_spans(folder))
     found = verify(folder) if is_folder else None
     moments = moments_of(record)
+    changed = classed_changes(record)
     document = {
         "tachograph.page": PAGE_FORMAT,
         "title": str(scorecard.identity["cell"] or record.run.run_id),
@@ -77,22 +78,22 @@ def read_page(folder: Path, profiles: Iterable[str] = (DEFAULT_PROFILE,)) -> Run
         "time": time_shares(scorecard, moments),
         "tokens": token_classes(scorecard),
         "spans": spans_of(spans, record.run, moments),
-        "calls": calls_of(record, scorecard, talk, moments, file_places(record)),
+        "calls": calls_of(record, scorecard, talk, moments, changed.places),
         "messages": [],
         "terminal": None,
-        "changes": changes_of(record, scorecard),
+        "changes": changes_of(record, scorecard, changed),
         "check": check_of(record),
         "rerun": rerun_of(record, scorecard),
         "embed": {"badge": "", "markdown": "", "html": "", "iframe": ""},
         "siblings": None,
-        "reasons": _reasons(record, scorecard, folder),
+        "reasons": _reasons(record, scorecard, folder, unlisted(record, changed)),
     }
     # Last: the answers are messages, too.
     document["messages"] = talk.messages.as_json()
     return RunPage(document=document, bodies=talk.bodies.packed())
 
 
-def _reasons(record: RunRecord, scorecard: Scorecard, folder: Path) -> dict[str, str]:
+def _reasons(record: RunRecord, scorecard: Scorecard, folder: Path, unlisted_changes: str | None) -> dict[str, str]:
     """Why members are null, or lack something, by their names."""
     tokens, latency = scorecard.axis("tokens"), scorecard.axis("latency")
     is_published = any(made.profile == _PUBLISHED for made in scorecard.composites)
@@ -103,7 +104,7 @@ def _reasons(record: RunRecord, scorecard: Scorecard, folder: Path) -> dict[str,
         "time": latency.reason if latency else None,
         "wall_ms": None if record.run.end_ns is not None else "the run has no end: up to the last moment recorded",
         "terminal": None if (folder / _CAST).is_file() else "the terminal was not recorded",
-        "changes": unlisted(record),
+        "changes": unlisted_changes,
         "rerun": None if scorecard.rerun else "the record does not tell the task, the agent or the model",
         "siblings": "a page by itself: those of a site name each other",
     }

@@ -103,3 +103,13 @@ def test_a_run_without_snapshots(agent: Any) -> None:
     document = page_document(agent.close())
     assert document["changes"] is None
     assert document["reasons"]["changes"] == "no snapshots were taken"
+
+
+def test_thousands_of_files(changed: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are counted, the first of a class are listed, and the page says how many are not."""
+    monkeypatch.setattr(_changes, "_MOST_FILES", 3)
+    document = changed({}, {f"target/debug/{number}": "x" for number in range(10)} | {"src/a.py": "x"})
+    changes = document["changes"]
+    assert [one["count"] for one in changes["classes"] if one["count"]] == [1, 10]
+    assert len(changes["files"]) == 4
+    assert document["reasons"]["changes"] == "changed files that are not listed: 7 beyond the first 3 of a class"

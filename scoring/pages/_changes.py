@@ -1,7 +1,8 @@
 """What the agent changed, as a reviewer would read it: file by file, by what each is to the task."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from .._path_classes import CLASSES, PathClass, classifier, classify_home
@@ -10,7 +11,7 @@ from .._scorecard import Scorecard
 from ..axes._blast_radius import changed_files
 from ..workdir import Change, WorkdirDiff
 
-__all__ = ["changes_of", "file_places", "unlisted"]
+__all__ = ["ClassedChange", "ClassedChanges", "changes_of", "classed_changes", "unlisted"]
 
 _LABELS: Final[Mapping[PathClass, tuple[str, str]]] = {
     "protected": ("Protected", "the task says that it must stay as it is"),
@@ -26,6 +27,8 @@ _LONGEST: Final = 200_000
 """Characters of one file's patch, unless the class says less."""
 _MOST: Final = 2_000_000
 """Characters of all patches."""
+_MOST_FILES: Final = 1_000
+"""Of a class that are listed."""
 _GRAVEST_FIRST: Final[tuple[PathClass, ...]] = (
     "protected",
     "unexpected",
@@ -37,37 +40,63 @@ _GRAVEST_FIRST: Final[tuple[PathClass, ...]] = (
 """Whose patches are on the page if not all can be."""
 
 
-class _Classed(NamedTuple):
+class ClassedChange(NamedTuple):
+    """A file that changed."""
+
     name: PathClass
     change: Change
     is_home: bool
+    """It is in the agent's HOME."""
 
     @property
     def path(self) -> str:
+        """As a page names it."""
         return f"~/{self.change.path}" if self.is_home else self.change.path
 
 
-def file_places(record: RunRecord) -> dict[tuple[str, str], int]:
-    """The places of changed files of the workdir in the list of `changes_of`, by path and operation."""
-    return {
-        (classed.change.path, classed.change.operation): place
-        for place, classed in enumerate(_classed(record))
-        if not classed.is_home
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassedChanges:
+    """The files that changed, by class and path: those of the workdir, and of HOME what has effect elsewhere."""
+
+    files: tuple[ClassedChange, ...]
+    """Those that are listed."""
+    counts: Mapping[PathClass, int]
+    """Of each class all, listed or not."""
+
+    @property
+    def places(self) -> dict[tuple[str, str], int]:
+        """The places of the workdir's files in the list, by path and operation."""
+        told = [(one.change.path, one.change.operation) for one in self.files]
+        return {key: place for place, (key, one) in enumerate(zip(told, self.files, strict=True)) if not one.is_home}
 
 
-def changes_of(record: RunRecord, scorecard: Scorecard) -> dict[str, Any] | None:
-    """The changes of the workdir, and those of HOME that have effect elsewhere; None if there are no snapshots."""
+def classed_changes(record: RunRecord) -> ClassedChanges:
+    """What changed, as far as snapshots tell. Of each class only the first thousand are listed."""
+    task = record.task
+    classify = classifier(task.expected or (), task.protected or (), record.agent.housekeeping)
+    found = [ClassedChange(classify(change), change, is_home=False) for change in changed_files(record.changes)]
+    found += [
+        ClassedChange("external", change, is_home=True)
+        for change in changed_files(record.home_changes)
+        if classify_home(change) == "external"
+    ]
+    found.sort(key=lambda one: (CLASSES.index(one.name), one.path, one.change.operation))
+    by_class = [[one for one in found if one.name == name] for name in CLASSES]
+    return ClassedChanges(
+        files=tuple(one for some in by_class for one in some[:_MOST_FILES]),
+        counts=Counter(one.name for one in found),
+    )
+
+
+def changes_of(record: RunRecord, scorecard: Scorecard, changed: ClassedChanges) -> dict[str, Any] | None:
+    """The changes as a page shows them; None if there are no snapshots."""
     diff = record.changes
     if diff is None:
         return None
-    classed = _classed(record)
-    counts = Counter(one.name for one in classed)
-    patches = _patches(classed)
     led = _links(record, scorecard)
     return {
         "classes": [
-            {"name": name, "label": _LABELS[name][0], "meaning": _LABELS[name][1], "count": counts[name]}
+            {"name": name, "label": _LABELS[name][0], "meaning": _LABELS[name][1], "count": changed.counts.get(name, 0)}
             for name in CLASSES
         ],
         "files": [
@@ -83,7 +112,7 @@ def changes_of(record: RunRecord, scorecard: Scorecard) -> dict[str, Any] | None
                 "cut": cut,
                 "led_by": [] if one.is_home else led[one.change.path, one.change.operation],
             }
-            for one, (patch, cut) in zip(classed, patches, strict=True)
+            for one, (patch, cut) in zip(changed.files, _patches(changed.files), strict=True)
         ],
         "git": [
             {
@@ -100,32 +129,20 @@ def changes_of(record: RunRecord, scorecard: Scorecard) -> dict[str, Any] | None
     }
 
 
-def unlisted(record: RunRecord) -> str | None:
+def unlisted(record: RunRecord, changed: ClassedChanges) -> str | None:
     """What else changed and is in no list, in words; None if nothing did."""
     home = [change for change in changed_files(record.home_changes) if classify_home(change) != "external"]
     counts = {
+        f"beyond the first {_MOST_FILES:,} of a class": sum(changed.counts.values()) - len(changed.files),
         "in the agent's HOME": len(home),
         "in its temporary folder": len(changed_files(record.temporary_changes)),
         "by the check": len(changed_files(record.check_changes)),
     }
     told = [f"{count:,} {where}" for where, count in counts.items() if count]
-    return f"not listed, since nothing else depends on them: files changed {', '.join(told)}" if told else None
+    return f"changed files that are not listed: {', '.join(told)}" if told else None
 
 
-def _classed(record: RunRecord) -> list[_Classed]:
-    """By class, then by path."""
-    task = record.task
-    classify = classifier(task.expected or (), task.protected or (), record.agent.housekeeping)
-    found = [_Classed(classify(change), change, is_home=False) for change in changed_files(record.changes)]
-    found += [
-        _Classed("external", change, is_home=True)
-        for change in changed_files(record.home_changes)
-        if classify_home(change) == "external"
-    ]
-    return sorted(found, key=lambda one: (CLASSES.index(one.name), one.path, one.change.operation))
-
-
-def _patches(classed: list[_Classed]) -> list[tuple[str, int]]:
+def _patches(classed: Sequence[ClassedChange]) -> list[tuple[str, int]]:
     """Of each file the patch as far as it is on the page, and how many characters are not."""
     left = _MOST
     patches: dict[int, tuple[str, int]] = {}

@@ -27,7 +27,7 @@ class Asked:
     """What follows."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Held:
     """A request: its entries as they were sent, and the messages that each of them is."""
 
@@ -66,6 +66,8 @@ class Conversations:
             entries: of its conversation.
             messages_of: the messages of an entry.
         """
+        if not entries:
+            return Asked(since=None, kept=0, dropped=0, added=())
         known, shared = self._most_like(entries)
         messages = known.messages[:shared] if known else []
         messages += [self._places_of(messages_of(entry)) for entry in entries[shared:]]

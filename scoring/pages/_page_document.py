@@ -9,7 +9,7 @@ from ...traces import BodyReader, read_run, read_spans, verify
 from .. import RunRecord, Scorecard, all_axes, cab_breakdown, collected_record, load_profile, load_record, score
 from .._profile import DEFAULT_PROFILE
 from ._calls import calls_of
-from ._changes import changes_of, file_places, unlisted
+from ._changes import changes_of, classed_changes, unlisted
 from ._check import check_of
 from ._identity import identity_of
 from ._moments import moments_of
@@ -23,6 +23,7 @@ __all__ = ["PAGE_FORMAT", "RunPage", "page_document", "read_page"]
 
 PAGE_FORMAT: Final = 1
 """The version of this form, its member `tachograph.page`."""
+_CAST: Final = "terminal.cast"
 _PUBLISHED: Final = "cab-2026-05"
 """The profile whose published pages have keys of their own."""
 
@@ -63,6 +64,7 @@ def read_page(folder: Path, profiles: Iterable[str] = (DEFAULT_PROFILE,)) -> Run
     spans = list(read_spans(folder))
     found = verify(folder) if is_folder else None
     moments = moments_of(record)
+    changed = classed_changes(record)
     document = {
         "tachograph.page": PAGE_FORMAT,
         "title": str(scorecard.identity["cell"] or record.run.run_id),
@@ -76,31 +78,34 @@ def read_page(folder: Path, profiles: Iterable[str] = (DEFAULT_PROFILE,)) -> Run
         "time": time_shares(scorecard, moments),
         "tokens": token_classes(scorecard),
         "spans": spans_of(spans, record.run, moments),
-        "calls": calls_of(record, scorecard, talk, moments, file_places(record)),
+        "calls": calls_of(record, scorecard, talk, moments, changed.places),
         "messages": [],
         "terminal": None,
-        "changes": changes_of(record, scorecard),
+        "changes": changes_of(record, scorecard, changed),
         "check": check_of(record),
         "rerun": rerun_of(record, scorecard),
         "embed": {"badge": "", "markdown": "", "html": "", "iframe": ""},
         "siblings": None,
-        "reasons": _reasons(record, scorecard),
+        "reasons": _reasons(record, scorecard, folder, unlisted(record, changed)),
     }
     # Last: the answers are messages, too.
     document["messages"] = talk.messages.as_json()
     return RunPage(document=document, bodies=talk.bodies.packed())
 
 
-def _reasons(record: RunRecord, scorecard: Scorecard) -> dict[str, str]:
+def _reasons(record: RunRecord, scorecard: Scorecard, folder: Path, unlisted_changes: str | None) -> dict[str, str]:
     """Why members are null, or lack something, by their names."""
     tokens, latency = scorecard.axis("tokens"), scorecard.axis("latency")
-    calls = None if record.run.calls else "no call was recorded for this run"
+    is_published = any(made.profile == _PUBLISHED for made in scorecard.composites)
     found = {
-        "calls": calls,
+        "published": None if is_published else f"not asked for: --profile {_PUBLISHED}",
+        "calls": None if record.run.calls else "per-call records were not captured for this run",
         "tokens": tokens.reason if tokens else None,
         "time": latency.reason if latency else None,
         "wall_ms": None if record.run.end_ns is not None else "the run has no end: up to the last moment recorded",
-        "changes": unlisted(record),
+        "terminal": None if (folder / _CAST).is_file() else "the terminal was not recorded",
+        "changes": unlisted_changes,
         "rerun": None if scorecard.rerun else "the record does not tell the task, the agent or the model",
+        "siblings": "a page by itself: those of a site name each other",
     }
     return {name: why for name, why in found.items() if why} | dict(record.reasons)

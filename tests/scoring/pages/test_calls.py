@@ -109,9 +109,9 @@ def test_what_a_call_led_to(agent: Any, tmp_path: Path) -> None:
     document = page_of(agent).document
     files = document["changes"]["files"]
     links = {files[link["file"]]["path"]: link for link in document["calls"][0]["led_to"]}
-    assert (links["a.py"]["confidence"], links["a.py"]["tool"]) == ("likely", "write_file")
+    assert (links["a.py"]["confidence"], links["a.py"]["tool"]) == ("certain", "write_file")
     (file,) = (file for file in files if file["path"] == "a.py")
-    assert file["led_by"] == [{"call": 0, "confidence": "likely", "tool": "write_file"}]
+    assert file["led_by"] == [{"call": 0, "confidence": "certain", "tool": "write_file"}]
 
 
 def test_the_bodies_of_all_calls(agent: Any, unpack: Unpack) -> None:

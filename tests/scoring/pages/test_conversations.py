@@ -91,3 +91,12 @@ def test_few_are_remembered() -> None:
         talk.ask(f"{number}", f"question {number}")
     assert talk.ask("late", "question 0", "more").since is None
     assert talk.ask("soon", "question 19", "more").since == "19"
+
+
+def test_requests_in_which_nothing_is_said() -> None:
+    """Embeddings between two calls push no conversation out."""
+    talk = Talk()
+    talk.ask("1", "a")
+    assert all(talk.ask(f"e{number}").since is None for number in range(20))
+    assert talk.ask("2", "a", "b").since == "1"
+    assert talk.read == ["a", "b"]

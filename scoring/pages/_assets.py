@@ -21,6 +21,7 @@ _FILES: Final = {
         "replay.js",
         "terminal.js",
         "messages.js",
+        "rows.js",
         "call.js",
         "calls.js",
         "patch.js",

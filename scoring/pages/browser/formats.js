@@ -29,3 +29,31 @@ function bytes(size) {
 function timestamp(unixMs) {
   return new Date(unixMs).toISOString().replace("T", " ").replace("Z", " UTC");
 }
+
+/** A share as per cent. @param {number} share */
+function percent(share) {
+  return `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+}
+
+/** By unit (UCUM): how a value of it is written. @type {Record<string, (value: number) => string>} */
+const UNITS = {
+  "1": (value) => String(Number(value.toPrecision(3))),
+  "{token}": (value) => `${count(value)} tokens`,
+  ms: (value) => duration(value),
+  USD: (value) => `$${value < 0.01 ? value.toPrecision(2) : value.toFixed(2)}`,
+};
+
+/** By bound: what stands before a value. @type {Record<string, string>} */
+const BOUNDS = { lower: "≥ ", upper: "≤ " };
+
+/** A score with its unit and its bound. @param {AxisValue} score */
+function scoreText(score) {
+  if (score.value === null) return UNKNOWN;
+  const write = UNITS[score.unit] ?? ((/** @type {number} */ value) => `${value} ${score.unit}`);
+  return `${BOUNDS[score.bound ?? ""] ?? ""}${write(score.value)}`;
+}
+
+/** A name of the record as words. @param {string} name */
+function words(name) {
+  return name.replaceAll("_", " ");
+}

@@ -48,9 +48,8 @@ def terminal_of(folder: Path, run: Run) -> tuple[dict[str, Any] | None, str | No
     Raises:
         StoreError: it cannot be read.
     """
-    agent = min(
-        (span.start_ns for span in run.spans if span.attributes.get("tachograph.span") == "agent"), default=run.start_ns
-    )
+    agents = [span.start_ns for span in run.spans if span.attributes.get("tachograph.span") in ("agent", "agent.start")]
+    agent = min(agents, default=run.start_ns)
     return read_terminal(folder / _NAME, (agent - run.start_ns) / 1e6)
 
 

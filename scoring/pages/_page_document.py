@@ -1,6 +1,6 @@
 """What a run's page shows, as JSON values: a pure function of the run's folder. `browser/document.d.ts` says its form."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ __all__ = ["PAGE_FORMAT", "RunPage", "page_document", "read_page"]
 
 PAGE_FORMAT: Final = 1
 """The version of this form, its member `tachograph.page`."""
+_ONLY_SPANS: Final = "only the spans of the run are here"
 _PUBLISHED: Final = "cab-2026-05"
 """The profile whose published pages have keys of their own."""
 
@@ -64,10 +65,8 @@ def read_page(folder: Path, profiles: Iterable[str] = (DEFAULT_PROFILE,)) -> Run
     spans = list(read_spans(folder))
     found = verify(folder) if is_folder else None
     moments = moments_of(record)
+    terminal, no_terminal = terminal_of(folder, record.run, moments) if is_folder else (None, _ONLY_SPANS)
     changed = classed_changes(record)
-    terminal, no_terminal = (
-        terminal_of(folder, record.run) if is_folder else (None, "a file of spans holds no recording")
-    )
     document = {
         "tachograph.page": PAGE_FORMAT,
         "title": str(scorecard.identity["cell"] or record.run.run_id),
@@ -89,14 +88,16 @@ def read_page(folder: Path, profiles: Iterable[str] = (DEFAULT_PROFILE,)) -> Run
         "rerun": rerun_of(record, scorecard),
         "embed": {"badge": "", "markdown": "", "html": "", "iframe": ""},
         "siblings": None,
-        "reasons": _reasons(record, scorecard, {"terminal": no_terminal, "changes": unlisted(record, changed)}),
+        "reasons": _reasons(record, scorecard, no_terminal, unlisted(record, changed)),
     }
     # Last: the answers are messages, too.
     document["messages"] = talk.messages.as_json()
     return RunPage(document=document, bodies=talk.bodies.packed())
 
 
-def _reasons(record: RunRecord, scorecard: Scorecard, more: Mapping[str, str | None]) -> dict[str, str]:
+def _reasons(
+    record: RunRecord, scorecard: Scorecard, no_terminal: str | None, unlisted_changes: str | None
+) -> dict[str, str]:
     """Why members are null, or lack something, by their names."""
     tokens, latency = scorecard.axis("tokens"), scorecard.axis("latency")
     is_published = any(made.profile == _PUBLISHED for made in scorecard.composites)
@@ -106,7 +107,9 @@ def _reasons(record: RunRecord, scorecard: Scorecard, more: Mapping[str, str | N
         "tokens": tokens.reason if tokens else None,
         "time": latency.reason if latency else None,
         "wall_ms": None if record.run.end_ns is not None else "the run has no end: up to the last moment recorded",
+        "terminal": no_terminal,
+        "changes": unlisted_changes,
         "rerun": None if scorecard.rerun else "the record does not tell the task, the agent or the model",
         "siblings": "a page by itself: those of a site name each other",
     }
-    return {name: why for name, why in {**found, **more}.items() if why} | dict(record.reasons)
+    return {name: why for name, why in found.items() if why} | dict(record.reasons)

@@ -51,7 +51,8 @@ def test_a_hostile_run_of_thousands_of_calls(
     size = hostile_page.stat().st_size
     with capsys.disabled():
         sys.stdout.write(
-            f"\n{HOSTILE_CALLS:,} hostile calls, {size:,} bytes: first paint after {painted:.0f} ms, all there after {loaded:.0f} ms; "
+            f"\n{HOSTILE_CALLS:,} hostile calls, {size:,} bytes: first paint after {painted:.0f} ms, "
+            f"all there after {loaded:.0f} ms; "
             f"frames while the table scrolls: p50 {table[0]:.1f} ms, p95 {table[1]:.1f} ms; "
             f"while the page does: p50 {whole[0]:.1f} ms, p95 {whole[1]:.1f} ms\n"
         )

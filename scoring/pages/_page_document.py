@@ -57,9 +57,10 @@ def read_page(folder: Path, profiles: Iterable[str] = (DEFAULT_PROFILE,)) -> Run
         StoreError: it cannot be read.
     """
     is_folder = folder.is_dir()
-    talk = Talk(BodyReader(folder / "bodies" if is_folder else None))
+    bodies = folder / "bodies" if is_folder else None
+    talk = Talk(BodyReader(bodies))
     record = load_record(folder, talk.take_request) if is_folder else collected_record(read_run(folder))
-    talk.take_responses(record.run.calls)
+    talk.take_responses(record.run.calls, BodyReader(bodies))
     names = list(profiles)
     scorecard = score(record, all_axes(()), [load_profile(name) for name in names])
     spans = list(read_spans(folder))

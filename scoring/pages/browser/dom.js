@@ -4,7 +4,7 @@
 /**
  * @typedef {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} Properties
  * @typedef {Node | string | number | null | undefined} Piece
- * @typedef {Piece | Piece[]} Content
+ * @typedef {Piece | Piece[] | (Piece | Piece[])[]} Content
  */
 
 /**
@@ -33,7 +33,7 @@ function element(name, properties = {}, ...content) {
  */
 function nodes(content) {
   return content
-    .flat()
+    .flat(2)
     .filter((piece) => piece !== null && piece !== undefined)
     .map((piece) => (piece instanceof Node ? piece : String(piece)));
 }
@@ -50,5 +50,5 @@ function section(id, title, ...content) {
 
 /** What is said where nothing is: why. @param {string} reason */
 function absent(reason) {
-  return element("p.absent", {}, reason);
+  return element("p.absent", {}, recorded(reason));
 }

@@ -27,12 +27,20 @@ function embedded(id) {
   return JSON.parse(/** @type {HTMLElement} */ (document.getElementById(id)).textContent ?? "null");
 }
 
-function show() {
-  /** @type {PageDocument} */
-  const page = embedded("document");
-  const view = { page, clock: new TraceClock(page.wall_ms), bodies: async () => null, state: new Map() };
+/**
+ * Show a document, in place of what is shown.
+ * @param {PageDocument} page
+ * @param {Map<string, any>} state of the page before, if there was one
+ */
+function show(page, state) {
+  /** @type {View} */
+  const view = { page, clock: new TraceClock(page.wall_ms), bodies: once(unpackBodies), state };
   const made = SECTIONS.map((make) => make(view)).filter((part) => part !== null);
+  showHead(view);
   /** @type {HTMLElement} */ (document.getElementById("page")).replaceChildren(...made);
+  showMenu(made);
+  window.onhashchange = () => followAddress(view);
+  return view;
 }
 
-show();
+followAddress(show(embedded("document"), new Map()));

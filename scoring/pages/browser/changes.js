@@ -60,8 +60,8 @@ function changedFile(view, file, at, findings, first) {
   const summary = [
     element(`span.operation.${OPERATIONS[file.operation] ? file.operation : "other"}`, { title: word }, letter),
     element("span.path", {}, file.old_path ? [recorded(file.old_path), " → "] : null, recorded(file.path)),
-    file.lines_added === null ? null : element("span.plus", {}, `+${count(file.lines_added)}`),
-    file.lines_removed === null ? null : element("span.minus", {}, `−${count(file.lines_removed)}`),
+    !file.lines_added ? null : element("span.plus", {}, `+${count(file.lines_added)}`),
+    !file.lines_removed ? null : element("span.minus", {}, `−${count(file.lines_removed)}`),
     findings.length ? element("span.mark.warn", {}, `⚑ ${counted(findings.length, "finding")}`) : null,
   ];
   const short = (file.lines_added ?? 0) + (file.lines_removed ?? 0) <= OPEN_LINES;
@@ -74,7 +74,7 @@ function changedFile(view, file, at, findings, first) {
 /** @param {View} view @param {ChangedFile} file @param {Finding[]} findings @param {string} word */
 function changeOf(view, file, findings, word) {
   const led = file.led_by.map(({ call, confidence, tool }, place) => [
-    place ? "; " : "Led to by ",
+    place ? "; " : "From ",
     callLink(view.page, call),
     ` (${words(confidence)}${tool ? `, ${marked(tool)}` : ""})`,
   ]);

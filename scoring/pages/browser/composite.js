@@ -14,7 +14,7 @@ function compositeFigure(made) {
       element("span.quiet", {}, `${marked(made.profile)}, version ${made.version}`),
     ),
     element(
-      "p.total",
+      "p.sum",
       {},
       element(`span.value${ranked ? "" : ".none"}`, {}, ranked ? interval(lower, upper) : UNKNOWN),
       element("span", {}, ` ${coverageSentence(made)} `, made.reason ? sentence(made.reason) : null),

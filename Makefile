@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export TACHOGRAPH_BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-lowest fuzz test-agents test-backends check benchmark benchmark-reading benchmark-scoring soak clean
+.PHONY: demo test test-slow test-lowest fuzz test-agents test-backends check benchmark benchmark-export benchmark-reading benchmark-scoring soak clean
 
 demo: $(VENV)/.installed $(VENV)/.local-model
 	$(VENV)/bin/python examples/demo.py
@@ -41,6 +41,10 @@ check: $(VENV)/.installed
 
 benchmark: $(VENV)/.installed
 	$(VENV)/bin/python tests/benchmarks/compare.py
+
+benchmark-export: $(VENV)/.installed
+	$(VENV)/bin/python tests/benchmarks/compare.py --only latency throughput --also exporting metered --rounds 5
+	PYTHONPATH=. $(VENV)/bin/python tests/benchmarks/export_runs.py
 
 soak: $(VENV)/.installed
 	$(VENV)/bin/python tests/benchmarks/soak.py

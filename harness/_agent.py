@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -36,6 +36,8 @@ class Agent:
     """The command that prints its version; None if there is none."""
     housekeeping: tuple[str, ...] = ()
     """Globs of the files that it keeps for itself in every workdir."""
+    is_known_by_name: bool = False
+    """Whether its name is enough to start it."""
 
 
 def agent_names() -> list[str]:
@@ -63,7 +65,7 @@ def load_agent(name: str) -> Agent:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not TOML: {error}") from error
-    return _agent(str(path), given)
+    return replace(_agent(str(path), given), is_known_by_name=not name.endswith(".toml"))
 
 
 def command_agent(argv: list[str]) -> Agent:

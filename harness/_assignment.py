@@ -39,6 +39,7 @@ class Assignment:
             "tachograph.sweep.id": self.sweep,
             "tachograph.run.attempt": self.attempt,
             "tachograph.task.hash": self.task.hash,
+            "tachograph.agent.adapter": self.agent.is_known_by_name,
             "tachograph.agent.argv": self.agent.argv,
             "tachograph.model": self.model,
             "tachograph.agent.sandbox": self.sandbox,

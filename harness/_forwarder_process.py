@@ -23,8 +23,6 @@ DRAIN_SECONDS: Final = 5.0
 _GRACE_SECONDS: Final = 2.0
 _RESTART_PAUSE: Final = 1.0
 _LOCK_PAUSE: Final = 1.0
-_NICE: Final = 10
-"""The calls go first."""
 
 
 @contextmanager
@@ -91,7 +89,8 @@ def _forward(store: Path, destination: Destination, parent: multiprocessing.conn
     keep_memory_private()
     quiet_grpc()
     with suppress(OSError):
-        os.nice(_NICE)
+        # The calls go first: it runs when a core has nothing else to do, and what it has not sent yet is on disk.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     patience = Patience(after_stop=DRAIN_SECONDS)
     threading.Thread(target=_stop_at_the_end, args=(parent, patience), daemon=True).start()
     told = False

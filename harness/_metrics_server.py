@@ -83,7 +83,7 @@ def serve_metrics(listener: socket.socket, store: Path, start: Mapping[str, int]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     logging.basicConfig(format="tachograph metrics: %(message)s", level=logging.WARNING)
-    os.nice(5)
+    os.nice(19)
     listener.setblocking(True)
     journals = _Journals(store, start, drops)
     registry = CollectorRegistry()

@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..scoring import DEFAULT_PROFILE
 from ..traces import InputError, StoreError
 from ._selection import find_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from types import ModuleType
 
 __all__ = ["add_page", "page"]
 
@@ -23,15 +24,23 @@ def add_page(commands: Any) -> None:
     command.add_argument(
         "--store", type=Path, default=Path("runs"), metavar="DIR", help="where runs lie (default: runs)"
     )
+    command.add_argument(
+        "--profile",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="show the composite of this profile, too; cab-2026-05 with the keys of its published pages (may be repeated)",
+    )
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(command=page)
 
 
 def page(options: argparse.Namespace) -> int:
     """Write the page of a run."""
-    make, render = _pages()
+    pages = _pages()
     folder = find_run(options.store, options.run)
-    data = render(make(folder))
+    made = pages.read_page(folder, dict.fromkeys((DEFAULT_PROFILE, *options.profile)))
+    data = pages.render_page(made.document, made.bodies)
     path = options.output or Path(f"{folder.name}.html")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -44,9 +53,9 @@ def page(options: argparse.Namespace) -> int:
     return 0
 
 
-def _pages() -> "tuple[Callable[..., dict[str, Any]], Callable[..., bytes]]":
+def _pages() -> "ModuleType":
     try:
-        from ..scoring.pages import page_document, render_page  # noqa: PLC0415  an extra
+        from ..scoring import pages  # noqa: PLC0415  an extra
     except ModuleNotFoundError as error:
         raise InputError(f"pages need {error.name}: pip install 'tachograph[page]'") from error
-    return page_document, render_page
+    return pages

@@ -1,5 +1,6 @@
 """Reading all that is on disk of a run, for the judges."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -10,7 +11,7 @@ from ._attempts import link_attempts
 from ._facts import agent_facts, task_facts
 from ._record import AgentFacts, ExternalCoverage, RunRecord, TaskFacts
 from .check import CheckResult, recorded_check
-from .transcript import read_transcript
+from .transcript import RequestRead, read_transcript
 from .workdir import WorkdirDiff, diff, read_snapshot, snapshot
 
 __all__ = ["SNAPSHOT_NAMES", "collected_record", "foreign_record", "load_record"]
@@ -26,10 +27,14 @@ _CAST: Final = "terminal.cast"
 _COLLECTED: Final = "a collector has no snapshots"
 
 
-def load_record(folder: Path) -> RunRecord:
+def load_record(folder: Path, watch: Callable[[RequestRead], None] | None = None) -> RunRecord:
     """Read a run from its folder.
 
     What is not there is None, and `reasons` says why.
+
+    Args:
+        folder: the run's.
+        watch: as of `read_transcript`.
 
     Raises:
         InputError: there is no record.
@@ -53,7 +58,7 @@ def load_record(folder: Path) -> RunRecord:
         temporary_changes=diffs["temporary_changes"],
         external_coverage=_coverage(diffs),
         check=check,
-        transcript=read_transcript(run.calls, bodies),
+        transcript=read_transcript(run.calls, bodies, watch),
         reasons=reasons,
     )
 

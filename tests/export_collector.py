@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable  # noqa: TC003  a test's fixture reads it
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,7 +30,17 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 Fault = Literal[
-    "503 with Retry-After", "429", "502", "400", "413", "partial_success", "slow", "cut", "reset", "wrong content type"
+    "503 with Retry-After",
+    "429",
+    "502",
+    "400",
+    "401",
+    "413",
+    "partial_success",
+    "slow",
+    "cut",
+    "reset",
+    "wrong content type",
 ]
 SLOW_SECONDS: Final = 1.0
 _JSON: Final = "application/json"
@@ -43,6 +53,7 @@ _REFUSALS: Final[dict[Fault | None, tuple[int, bytes, dict[str, str]]]] = {
     "429": (429, b"told to fail", _TEXT),
     "502": (502, b"told to fail", _TEXT),
     "400": (400, b"told to fail", _TEXT),
+    "401": (401, b"told to fail", _TEXT),
     "413": (413, b"told to fail", _TEXT),
     "wrong content type": (200, b"<html>please log in</html>", {"Content-Type": "text/html"}),
 }
@@ -51,6 +62,7 @@ _CODES: Final = {
     "429": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "502": grpc.StatusCode.UNAVAILABLE,
     "400": grpc.StatusCode.INVALID_ARGUMENT,
+    "401": grpc.StatusCode.UNAUTHENTICATED,
     "413": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "slow": grpc.StatusCode.DEADLINE_EXCEEDED,
     "cut": grpc.StatusCode.DATA_LOSS,
@@ -76,10 +88,8 @@ class Collected:
     """Span ids that came again with another content: there must be none."""
 
     def take(self, request: ExportTraceServiceRequest) -> None:
-        for resource in request.resource_spans:
-            for scope in resource.scope_spans:
-                for span in scope.spans:
-                    self._take_span(span)
+        for span in _spans(request):
+            self._take_span(span)
 
     def _take_span(self, span: Any) -> None:
         span_id, body = span.span_id.hex(), span.SerializeToString(deterministic=True)
@@ -89,6 +99,16 @@ class Collected:
         kinds = [pair.value.string_value for pair in span.attributes if pair.key == "tachograph.span"]
         if kinds == ["call"]:
             self.calls.add(span_id)
+
+
+def _spans(request: ExportTraceServiceRequest) -> Iterator[Any]:
+    for resource in request.resource_spans:
+        for scope in resource.scope_spans:
+            yield from scope.spans
+
+
+def _span_ids(request: ExportTraceServiceRequest) -> Iterator[str]:
+    return (span.span_id.hex() for span in _spans(request))
 
 
 def read_json(body: bytes) -> ExportTraceServiceRequest:
@@ -115,6 +135,8 @@ class Collector:
         """What befalls the request of that number, from 1."""
         self.most_bytes = 2**40
         """Of a body, before compression; 413 above."""
+        self.odd: set[str] = set()
+        """Span ids: a request with one of them is answered with 400."""
         self.port = 0
         self.tls = tls
         self.lock = threading.Lock()
@@ -142,11 +164,13 @@ class Collector:
             self._server.server_close()
             self._server = None
 
-    def fault_of(self, size: int) -> Fault | None:
+    def fault_of(self, request: ExportTraceServiceRequest, size: int) -> Fault | None:
         """The fault of a request that has come."""
         with self.lock:
             self.collected.requests += 1
             fault = self.fault(self.collected.requests) or ("413" if size > self.most_bytes else None)
+            if not fault and self.odd and self.odd & set(_span_ids(request)):
+                fault = "400"
             if fault:
                 self.collected.faults[fault] += 1
                 self.failed.set()
@@ -180,13 +204,14 @@ class _Handler(BaseHTTPRequestHandler):
             body = gzip.decompress(body)
         collector, kind = self.server.collector, self.headers["Content-Type"]
         collector.collected.headers.append({name.lower(): value for name, value in self.headers.items()})
-        fault = collector.fault_of(len(body))
+        request = read_json(body) if kind == _JSON else ExportTraceServiceRequest.FromString(body)
+        fault = collector.fault_of(request, len(body))
         if fault in _REFUSALS:
             self.answer(*_REFUSALS[fault])
         elif fault == "reset":
             self.close_connection = True
         else:
-            collector.keep(read_json(body) if kind == _JSON else ExportTraceServiceRequest.FromString(body))
+            collector.keep(request)
             self.accept(kind, fault)
 
     def accept(self, kind: str, fault: Fault | None) -> None:
@@ -234,7 +259,7 @@ class GrpcCollector(Collector):
 
     def _export(self, request: ExportTraceServiceRequest, context: Any) -> ExportTraceServiceResponse:
         self.collected.headers.append(dict(context.invocation_metadata()))
-        fault = self.fault_of(request.ByteSize())
+        fault = self.fault_of(request, request.ByteSize())
         if fault in ("slow", "cut"):
             self.keep(request)
         if fault in ("429", "503 with Retry-After"):

@@ -14,8 +14,10 @@ import pytest
 from tachograph.scoring import SNAPSHOT_NAMES
 from tachograph.scoring.workdir import read_snapshot
 from tachograph.traces import BodyReader, read_run, verify
+from tachograph.traces.export import PROFILES
 from tests.canary_secrets import KNOWN, MARKED_ELSEWHERE, ONLY_PRESENTED, RULE, Planted, make_secrets, word
 from tests.canary_upstream import upstreams
+from tests.keeping_backend import keeping_backend
 
 AGENT = Path(__file__).with_name("canary_agent.py")
 
@@ -57,8 +59,24 @@ def everything_printed(tachograph: Any, store: Path, env: Mapping[str, str]) -> 
     return found
 
 
+def everything_exported(tachograph: Any, store: Path, env: Mapping[str, str]) -> dict[str, bytes]:
+    """What each profile sends, messages included, and what the command says and leaves beside the runs."""
+    found = {}
+    for profile in PROFILES:
+        with keeping_backend() as backend:
+            argv = tachograph.argv("export", store, "--store", store, "--to", backend.url)
+            argv += ["--profile", profile, "--content", "--content-limit", str(2**22)]
+            done = subprocess.run(argv, env={**tachograph.env, **env}, capture_output=True, check=False)
+            assert done.returncode == 0, done.stderr
+        heads = [f"{method} {path} {headers}" for method, path, headers, _ in backend.requests]
+        sent = b"".join(body for _, _, _, body in backend.requests)
+        assert b"gen_ai.input.messages" in sent
+        found[f"export {profile}"] = b"\n".join((sent, *map(str.encode, heads), done.stdout, done.stderr))
+    return found
+
+
 def test_no_planted_secret_is_found(tachograph: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In no file of the store, no snapshot, no body, no log and nothing printed; and every place was reached."""
+    """In no file of the store, no snapshot, no body, no log, nothing printed or exported; and every place was reached."""
     planted = {place: Planted(place, secret, f"mark-{word(10)}") for place, secret in make_secrets().items()}
     planted["run key"] = Planted("run key", "", f"mark-{word(10)}")
     make_task(tmp_path / "task", planted)
@@ -76,6 +94,7 @@ def test_no_planted_secret_is_found(tachograph: Any, tmp_path: Path, capsys: pyt
         found = {"run": (run.stdout + run.stderr).encode()}
         found["serve"] = served(tachograph, tmp_path, common, env)
     found |= everything_printed(tachograph, tmp_path / "runs", env)
+    found |= everything_exported(tachograph, tmp_path / "runs", env)
     found |= everything_in(tmp_path / "runs")
     planted["run key"] = Planted("run key", (tmp_path / "run-key").read_text(), planted["run key"].mark)
     planted["agent's own key"] = Planted("agent's own key", OWN_KEY, planted["body"].mark)
@@ -93,10 +112,11 @@ def test_no_planted_secret_is_found(tachograph: Any, tmp_path: Path, capsys: pyt
         if form in content
     ]
     with capsys.disabled():
+        exported = sum(len(content) for where, content in found.items() if where.startswith("export "))
         forms = sum(1 for each in planted.values() for _ in each.forms())
         print(  # noqa: T201  the figure is what the test is for
             f"\n{len(planted)} secrets planted, {forms} forms looked for in {len(text):,} bytes of {len(found)} files, bodies "
-            f"and outputs: {len(leaks)} found"
+            f"and outputs, {exported:,} of them exported: {len(leaks)} found"
         )
     assert leaks == []
 

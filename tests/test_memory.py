@@ -180,7 +180,7 @@ def test_a_huge_answer_is_spilled_not_held(serve: Any, tmp_path: Path, kind: str
 
 @dataclass
 class Reading:
-    """An upstream that reads a large request, when it may, and notes what came."""
+    """An upstream that reads a large request, when it may, and notes what came, if it came whole."""
 
     may_read: threading.Event = field(default_factory=threading.Event)
     heads: list[bytes] = field(default_factory=list)
@@ -196,7 +196,8 @@ class Reading:
                 left = size
                 while left:
                     piece = sent.read(min(left, MIB))
-                    assert piece, "the request was cut"
+                    if not piece:
+                        return
                     sha256.update(piece)
                     left -= len(piece)
             self.hashes.append(sha256.hexdigest())
@@ -300,6 +301,7 @@ def test_a_large_request_in_flight_survives_a_kill(serve: Any, tmp_path: Path) -
             wait_for(lambda: upstream.heads)
             served.process.kill()
             served.process.wait(PATIENCE)
+        upstream.may_read.set()
     (call,) = read_calls(tmp_path / "runs" / "r")
     assert (call.outcome, call.request.body_hash) == ("interrupted", hash_of(body))
     assert hash_of([BodyReader(tmp_path / "runs" / "r" / "bodies").get(hash_of(body))]) == hash_of(body)

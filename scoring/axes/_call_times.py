@@ -7,7 +7,7 @@ from ...traces import Call
 from .._attempts import logical_calls
 from .._usage import read_usage
 
-__all__ = ["FEWEST", "call_times", "distribution"]
+__all__ = ["FEWEST", "call_times", "distribution", "time_to_first_content"]
 
 FEWEST: Final = 20
 """Of fewer observations no percentiles are given."""
@@ -37,7 +37,7 @@ def call_times(calls: Sequence[Call]) -> dict[str, Any]:
         "logical_call_ms": distribution(map(_whole_time, questions)),
         "retries": sum(len(attempts) - 1 for attempts in questions),
         "retry_ms": sum(_delay(attempts) for attempts in questions) / _MILLISECOND,
-        "ttft_ms": distribution(map(_time_to_first_content, calls)),
+        "ttft_ms": distribution(map(time_to_first_content, calls)),
         "largest_gap_ms": distribution(call.timing.largest_gap for call in calls),
         "output_tokens_per_second": _ratio(sum(count for count, _ in rates) * _SECOND, sum(time for _, time in rates)),
         "output_rate_calls": len(rates),
@@ -72,7 +72,8 @@ def _whole_time(attempts: Sequence[Call]) -> int | None:
     return None if end is None else _delay(attempts) + end
 
 
-def _time_to_first_content(call: Call) -> int | None:
+def time_to_first_content(call: Call) -> int | None:
+    """Nanoseconds from handing the request to the upstream to the first content; None unless it was streamed."""
     timing = call.timing
     if not call.request.streamed or timing.first_content is None or timing.upstream_sent is None:
         return None

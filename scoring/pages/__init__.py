@@ -1,6 +1,6 @@
 """Pages that people look at: of a run, made from its folder and nothing else."""
 
-from ._page_document import PAGE_FORMAT, page_document
+from ._page_document import PAGE_FORMAT, RunPage, page_document, read_page
 from ._render import render_page
 
-__all__ = ["PAGE_FORMAT", "page_document", "render_page"]
+__all__ = ["PAGE_FORMAT", "RunPage", "page_document", "read_page", "render_page"]

@@ -1,14 +1,20 @@
 """Whether a run is whole, for its page."""
 
-from typing import Any
+from typing import Any, Final
 
 from ...traces import Verification
 
 __all__ = ["seal_of"]
 
 
-def seal_of(found: Verification) -> dict[str, Any]:
-    """What `tachograph verify` says."""
+_UNKNOWN: Final = {"lines": 0, "calls": 0, "finished_calls": 0, "bodies": 0, "head": None}
+
+
+def seal_of(found: Verification | None) -> dict[str, Any]:
+    """What `tachograph verify` says; None: only spans of the run are here, and no journal."""
+    if found is None:
+        notes = ["only the spans of the run are here: whether it is whole cannot be told"]
+        return {"state": "open", "problems": [], "notes": notes, **_UNKNOWN}
     survey = found.survey
     return {
         "state": found.state,

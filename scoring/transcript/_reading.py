@@ -12,7 +12,7 @@ from ._messages import MESSAGES
 from ._responses import RESPONSES
 from ._turn import Message
 
-__all__ = ["dialect_of", "read_answer", "read_request", "reason_of"]
+__all__ = ["dialect_of", "object_in", "read_answer", "read_request", "reason_of"]
 
 _DIALECTS: Final[Mapping[str | None, Dialect]] = {
     "chat_completions": CHAT_COMPLETIONS,
@@ -38,7 +38,12 @@ def dialect_of(call: Call) -> Dialect:
 
 def read_request(call: Call, bodies: BodyReader) -> dict[str, Any]:
     """A call's request. Raises UnreadableError if its body was not kept, or is no JSON object."""
-    request = parse_json(read_body(bodies, call.request.body_hash, call.request.head, call.bodies_lost))
+    return object_in(read_body(bodies, call.request.body_hash, call.request.head, call.bodies_lost))
+
+
+def object_in(body: bytes) -> dict[str, Any]:
+    """The JSON object that a request is. Raises UnreadableError if it is none."""
+    request = parse_json(body)
     if not isinstance(request, dict):
         raise UnreadableError("it is no JSON object")
     return request

@@ -1,22 +1,20 @@
 """The transcript of a run: from its recorded bodies, what was said in each call."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
 
 from ...traces import BodyReader, Call
-from ._chains import Chains
 from ._dialect import UnreadableError
 from ._history import History
 from ._reading import dialect_of, read_answer, read_request, reason_of
+from ._requests import WORDLESS_APIS, RequestRead, Requests
 from ._turn import Message, Turn
 
 __all__ = ["read_conversation", "read_transcript"]
 
-_WORDLESS_APIS: Final = frozenset({"count_tokens", "embeddings", "models"})
-"""In whose calls nothing is said to a model that speaks."""
 
-
-def read_transcript(calls: Iterable[Call], bodies: BodyReader) -> tuple[Turn, ...]:
+def read_transcript(
+    calls: Iterable[Call], bodies: BodyReader, watch: Callable[[RequestRead], None] | None = None
+) -> tuple[Turn, ...]:
     """What was said in each call of a run.
 
     Bodies are read one at a time; what is held is what was said.
@@ -25,6 +23,7 @@ def read_transcript(calls: Iterable[Call], bodies: BodyReader) -> tuple[Turn, ..
         calls: all calls of one run, with their attempts linked. In which order they are given does not matter to what a turn
             holds.
         bodies: those of the run. What is missing there, damaged or not understood is None in its turn, with the reason.
+        watch: told of each request when it has been read, in the order of time, for whoever needs more of it than a turn holds.
 
     Returns:
         One turn for each call, in the order in which they were given.
@@ -33,8 +32,8 @@ def read_transcript(calls: Iterable[Call], bodies: BodyReader) -> tuple[Turn, ..
     in_time = sorted(given, key=lambda call: (call.timing.start_ns, call.sequence or 0, call.span_id))
     # Answers first: a request is kept as what it adds to the one before it, so that they are best read in a row.
     answers = {id(call): read_answer(call, bodies) for call in in_time}
-    talk = _Talk(given)
-    turns = {id(call): talk.turn(call, answers[id(call)], bodies) for call in in_time}
+    talk = _Talk(given, bodies, watch)
+    turns = {id(call): talk.turn(call, answers[id(call)]) for call in in_time}
     return tuple(turns[id(call)] for call in given)
 
 
@@ -55,28 +54,27 @@ def read_conversation(call: Call, bodies: BodyReader) -> tuple[Message, ...]:
 class _Talk:
     """Follows the calls of a run, in the order of time."""
 
-    def __init__(self, calls: Iterable[Call]) -> None:
+    def __init__(
+        self, calls: tuple[Call, ...], bodies: BodyReader, watch: Callable[[RequestRead], None] | None
+    ) -> None:
         self._history = History()
         self._repeated = {call.retry_of for call in calls}
-        self._chains = Chains(call.request.previous_response_id for call in calls)
+        self._requests = Requests(calls, bodies)
+        self._watch = watch
 
-    def turn(self, call: Call, answer: tuple[Message, ...] | UnreadableError, bodies: BodyReader) -> Turn:
+    def turn(self, call: Call, answer: tuple[Message, ...] | UnreadableError) -> Turn:
         """What was said in a call."""
-        if call.request.api in _WORDLESS_APIS:
-            return Turn(call=call, added=(), answers=(), tools=(), repeated=call.span_id in self._repeated)
-        added: tuple[Message, ...] | None = None
-        tools: tuple[str, ...] | None = None
-        problems = []
+        is_wordless = call.request.api in WORDLESS_APIS
+        if is_wordless and self._watch is None:
+            return self._wordless(call)
         answers = () if isinstance(answer, UnreadableError) else answer
-        try:
-            dialect = dialect_of(call)
-            request = read_request(call, bodies)
-            entries = self._chains.follow(call, request, dialect.entries(request), answers)
-            added = self._history.ask(entries, lambda entry: entry if type(entry) is tuple else dialect.messages(entry))
-            tools = dialect.tools(request)
-        except (UnreadableError, RecursionError) as error:
-            problems.append(f"request: {reason_of(error)}")
-            self._history.ask_unknown()
+        read = self._requests.read(call, answers)
+        if self._watch is not None:
+            self._watch(read)
+        if is_wordless:
+            return self._wordless(call)
+        added, problem = self._ask(read)
+        problems = [f"request: {problem}"] if problem else []
         if isinstance(answer, UnreadableError):
             problems.append(f"answer: {answer}")
         self._history.answer(answers)
@@ -84,7 +82,21 @@ class _Talk:
             call=call,
             added=added,
             answers=None if isinstance(answer, UnreadableError) else answer,
-            tools=tools,
+            tools=None if added is None else read.tools,
             unreadable="; ".join(problems) or None,
             repeated=call.span_id in self._repeated,
         )
+
+    def _wordless(self, call: Call) -> Turn:
+        return Turn(call=call, added=(), answers=(), tools=(), repeated=call.span_id in self._repeated)
+
+    def _ask(self, read: RequestRead) -> tuple[tuple[Message, ...] | None, str | None]:
+        """What is new in a request, and why that is not known."""
+        problem = read.unreadable
+        if read.entries is not None:
+            try:
+                return self._history.ask(read.entries, read.messages_of), None
+            except RecursionError as error:
+                problem = reason_of(error)
+        self._history.ask_unknown()
+        return None, problem

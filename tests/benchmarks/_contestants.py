@@ -16,12 +16,14 @@ from typing import Final
 
 from tests.benchmarks._processes import started
 
-__all__ = ["CONTESTANTS", "FLOOR", "LIMIT", "Running", "find_nginx"]
+__all__ = ["CONTESTANTS", "FLOOR", "LIMIT", "SUBJECT", "VARIANTS", "Running", "find_nginx"]
 
 FLOOR: Final = "direct"
 """No proxy: what the machine, the upstream and the load generator take themselves."""
 LIMIT: Final = "nginx"
 """A proxy in C that reads nothing and keeps nothing."""
+
+SUBJECT: Final = "tachograph"
 
 _START_SECONDS: Final = 20.0
 _ADDRESS: Final = re.compile(r"recording http://127\.0\.0\.1:(\d+)/")
@@ -85,10 +87,10 @@ def _nginx(upstream: int, folder: Path, core: int) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def _tachograph(upstream: int, folder: Path, core: int) -> Iterator[Running]:
+def _tachograph(upstream: int, folder: Path, core: int, *more: str) -> Iterator[Running]:
     store = folder / "runs"
     where = ["--upstream", f"http://127.0.0.1:{upstream}/v1", "--port", "0", "--store", str(store)]
-    command = [sys.executable, "-m", "tachograph.harness", "serve", *where]
+    command = [sys.executable, "-m", "tachograph.harness", "serve", *where, *more]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     with started(command, core, folder / "log", env=environment, cwd=folder) as process:
         assert process.stdout is not None
@@ -96,6 +98,25 @@ def _tachograph(upstream: int, folder: Path, core: int) -> Iterator[Running]:
         if said is None:
             raise RuntimeError(f"tachograph did not start: {_tail(folder / 'log')}")
         yield Running(int(said[1]), process.pid, lambda: _whole_calls(store))
+
+
+@contextlib.contextmanager
+def _exporting(upstream: int, folder: Path, core: int) -> Iterator[Running]:
+    """With a collector on the other core; the forwarder has the proxy's."""
+    (other, *_) = os.sched_getaffinity(0) - {core}
+    command = [sys.executable, "-m", "tests.benchmarks._collector"]
+    with started(command, other, folder / "collector.log", cwd=Path(__file__).parents[2]) as collector:
+        assert collector.stdout is not None
+        address = f"http://127.0.0.1:{int(collector.stdout.readline())}"
+        with _tachograph(upstream, folder, core, "--export", address) as running:
+            yield running
+
+
+@contextlib.contextmanager
+def _metered(upstream: int, folder: Path, core: int) -> Iterator[Running]:
+    """With metrics, which nobody asks for."""
+    with _tachograph(upstream, folder, core, "--metrics", "0") as running:
+        yield running
 
 
 def _wait_for(port: int, log: Path) -> None:
@@ -117,4 +138,7 @@ def _whole_calls(store: Path) -> int:
     return (lines - 1) // 2
 
 
-CONTESTANTS: Final[Mapping[str, Start]] = {FLOOR: _direct, LIMIT: _nginx, "tachograph": _tachograph}
+VARIANTS: Final[Mapping[str, Start]] = {"exporting": _exporting, "metered": _metered}
+"""What the subject may do beside its work."""
+
+CONTESTANTS: Final[Mapping[str, Start]] = {FLOOR: _direct, LIMIT: _nginx, SUBJECT: _tachograph}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks._contestants import CONTESTANTS, Running
+from tests.benchmarks._contestants import CONTESTANTS, VARIANTS, Running
 from tests.benchmarks._load import Load, Outcome
 from tests.benchmarks._measures import WARM_UP, Measure, Sample
 from tests.benchmarks._processes import core_time, cpu_seconds, memory, started, tree
@@ -45,7 +45,7 @@ class Bench:
         """
         with (
             tempfile.TemporaryDirectory(dir=self.folder) as folder,
-            CONTESTANTS[contestant](self.upstream_port, Path(folder), self.proxy_core) as running,
+            {**CONTESTANTS, **VARIANTS}[contestant](self.upstream_port, Path(folder), self.proxy_core) as running,
         ):
             warm = [self._put_on(each, running)[0] for each in WARM_UP]
             sample = self._sample(load, running, watches_memory=measure.watches_memory)

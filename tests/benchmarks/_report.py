@@ -6,17 +6,14 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
 
-from tests.benchmarks._contestants import FLOOR, LIMIT
+from tests.benchmarks._contestants import FLOOR, LIMIT, SUBJECT
 from tests.benchmarks._measures import MEASURES, TARGETS, Measure, Sample
 
-__all__ = ["Samples", "machine", "measure_report", "noise_report", "target_report"]
+__all__ = ["Samples", "machine", "measure_report", "noise_report", "target_report", "variant_report"]
 
 Samples = Mapping[str, Sequence[Sample]]
 """By contestant, a sample each round."""
-
-_SUBJECT: Final = "tachograph"
 
 
 def machine(cores: Mapping[str, int]) -> dict[str, str]:
@@ -95,13 +92,27 @@ def target_report(results: Mapping[str, Samples]) -> str:
     rows = []
     for target in TARGETS:
         measure, samples = MEASURES[target.measure], results.get(target.measure, {})
-        value = _median((_added if target.added else _values)(measure, samples, _SUBJECT, target.column))
+        value = _median((_added if target.added else _values)(measure, samples, SUBJECT, target.column))
         if value is not None:
             missed = target.missed_by(value)
             verdict = "reached" if missed <= 0 else f"missed by {_shown(missed)} ({100 * missed / target.limit:.0f}%)"
             bound = f"{'>=' if target.at_least else '<'} {target.limit:g}"
             rows.append([target.what, bound, _shown(value), verdict])
     return "\n".join(["targets", _table(["", "target", "measured", ""], rows)])
+
+
+def variant_report(results: Mapping[str, Samples], variants: Sequence[str]) -> str:
+    """What each variant costs, round by round against the subject without it."""
+    rows = []
+    for name, samples in results.items():
+        measure = MEASURES[name]
+        subject = _values(measure, samples, SUBJECT, measure.compared)
+        for variant in variants:
+            pairs = zip(_values(measure, samples, variant, measure.compared), subject, strict=True)
+            changes = [100 * (value / plain - 1) for value, plain in pairs if value is not None and plain]
+            shown = f"{statistics.median(changes):+.1f}%", ", ".join(f"{change:+.1f}%" for change in changes)
+            rows.append([f"{measure.compared}, {variant}", *shown])
+    return "\n".join([f"against {SUBJECT} alone, in the same round", _table(["", "median", "rounds"], rows)])
 
 
 def noise_report(results: Mapping[str, Samples]) -> str:

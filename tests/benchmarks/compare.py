@@ -17,11 +17,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.benchmarks._contestants import CONTESTANTS, LIMIT, find_nginx
+from tests.benchmarks._contestants import CONTESTANTS, LIMIT, VARIANTS, find_nginx
 from tests.benchmarks._measures import MEASURES, Sample
 from tests.benchmarks._measuring import Bench, bench
 from tests.benchmarks._processes import on_core
-from tests.benchmarks._report import Samples, machine, measure_report, noise_report, target_report
+from tests.benchmarks._report import Samples, machine, measure_report, noise_report, target_report, variant_report
 
 
 def main() -> int:
@@ -33,6 +33,7 @@ def main() -> int:
     contestants = [name for name in CONTESTANTS if name != LIMIT or find_nginx()]
     if LIMIT not in contestants:
         _say(f"\n{LIMIT} is not installed: there are no ratios to it")
+    contestants += options.also
     results: dict[str, Samples] = {}
     with on_core(options.load_core), bench(options.proxy_core, options.load_core) as place:
         for name in options.only:
@@ -40,7 +41,7 @@ def main() -> int:
             _say("\n" + measure_report(MEASURES[name], results[name]))
     _say("\n" + noise_report(results))
     _say(f"load average at the end: {os.getloadavg()[0]:.2f}; took {time.monotonic() - started:.0f} s")
-    _say("\n" + target_report(results))
+    _say("\n" + (variant_report(results, options.also) if options.also else target_report(results)))
     if options.json:
         options.json.write_text(json.dumps({"about": about, "results": _as_json(results)}, indent=1))
     return int(any(sample.outcome.failed for sample in _every(results)))
@@ -53,6 +54,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="under a minute, and less certain")
     parser.add_argument(
         "--only", nargs="+", choices=MEASURES, default=list(MEASURES), metavar="NAME", help=f"of: {', '.join(MEASURES)}"
+    )
+    parser.add_argument(
+        "--also", nargs="+", choices=VARIANTS, default=[], metavar="NAME", help=f"what it costs: {', '.join(VARIANTS)}"
     )
     parser.add_argument("--proxy-core", type=int, default=cores[0], metavar="N")
     parser.add_argument("--load-core", type=int, default=cores[-1], metavar="N")

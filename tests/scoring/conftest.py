@@ -62,6 +62,8 @@ def record_cell(place: Path, monkeypatch: pytest.MonkeyPatch, **changed: Any) ->
         active = round(PUBLISHED["breakdown"]["latency"]["container_active_ms"] * 1e6)
         agent.set_attributes({"process.exit.code": 0, "tachograph.agent.active_ns": active})
         agent.end(end_time=end)
+    if (during := changed.get("during")) is not None:
+        during(run, start, end)
     if (cast := changed.get("cast")) is not None:
         (run.folder / "terminal.cast").write_text(cast)
     with run.span("check", "check", start_ns=end) as check:

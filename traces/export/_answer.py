@@ -8,9 +8,11 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-__all__ = ["Accepted", "Answer", "Refused", "Retry", "TooLarge", "read_grpc_answer", "read_http_answer"]
+__all__ = ["Accepted", "Answer", "Misaddressed", "Refused", "Retry", "TooLarge", "read_grpc_answer", "read_http_answer"]
 
 _RETRYABLE_STATUS: Final = frozenset({429, 502, 503, 504})
+_MISADDRESSED_STATUS: Final = frozenset({*range(300, 400), 401, 403, 404, 405, 407, 421})
+_MISADDRESSED_CODES: Final = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"})
 _RETRYABLE_CODES: Final = frozenset(
     {"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"}
 )
@@ -52,7 +54,14 @@ class Refused:
     reason: str
 
 
-Answer: TypeAlias = Accepted | Retry | TooLarge | Refused
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misaddressed:
+    """Nothing is wrong with what was sent: the address or the key is, until somebody mends it."""
+
+    reason: str
+
+
+Answer: TypeAlias = Accepted | Retry | TooLarge | Refused | Misaddressed
 
 
 def read_http_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -70,7 +79,7 @@ def read_http_answer(status: int, headers: Mapping[str, str], body: bytes) -> An
         return Retry(reason=reason, after=_seconds(headers.get("retry-after")))
     if status == 413:  # noqa: PLR2004  RFC 9110, 15.5.14
         return TooLarge(reason=reason)
-    return Refused(reason=reason)
+    return Misaddressed(reason=reason) if status in _MISADDRESSED_STATUS else Refused(reason=reason)
 
 
 def read_grpc_answer(code: str, details: str, retry_after: float | None) -> Answer:
@@ -84,6 +93,8 @@ def read_grpc_answer(code: str, details: str, retry_after: float | None) -> Answ
     reason = f"gRPC {code}: {details}"[:_LONGEST_REASON]
     if code in _RETRYABLE_CODES or (code == "RESOURCE_EXHAUSTED" and retry_after is not None):
         return Retry(reason=reason, after=retry_after)
+    if code in _MISADDRESSED_CODES:
+        return Misaddressed(reason=reason)
     return TooLarge(reason=reason) if code == "RESOURCE_EXHAUSTED" else Refused(reason=reason)
 
 
@@ -97,8 +108,8 @@ def _read_success(content_type: str, body: bytes) -> Answer:
         if kind in _PROTOBUF:
             return _read_protobuf(body)
     except ValueError as error:
-        return Refused(reason=f"HTTP 2xx, but its body cannot be read: {error}"[:_LONGEST_REASON])
-    return Refused(reason=f"HTTP 2xx of type {kind or 'unknown'}, which no collector answers: is the address right?")
+        return Misaddressed(reason=f"HTTP 2xx, but its body cannot be read: {error}"[:_LONGEST_REASON])
+    return Misaddressed(reason=f"HTTP 2xx of type {kind or 'unknown'}, which no collector answers")
 
 
 def _read_partial_success(answer: Any) -> Accepted:

@@ -4,18 +4,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ._answer import Accepted, Answer, Refused, Retry, TooLarge
+from ._answer import Accepted, Answer, Misaddressed, Refused, Retry, TooLarge
 from ._backoff import Backoff
 from ._batches import Batch, body_of
 from ._destination import Destination
 from ._profile import FurtherRequest
 from ._sender import Sender
 
-__all__ = ["Delivered", "Delivery", "GaveUpError", "Outcome", "RefusedBatch", "RefusedRequest"]
+__all__ = ["Delivered", "Delivery", "GaveUpError", "MisaddressedError", "Outcome", "RefusedBatch", "RefusedRequest"]
 
 
 class GaveUpError(Exception):
     """It is not delivered, and may be later: the forwarder was told to stop, or has no patience left."""
+
+
+class MisaddressedError(GaveUpError):
+    """It will not be delivered before somebody mends the address or the key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +65,11 @@ class Delivery:
     backoff: Backoff = field(default_factory=Backoff)
 
     def deliver(self, batch: Batch) -> Iterator[Outcome]:
-        """Deliver a batch, in parts if it is too large; one outcome a part, in order.
+        """Deliver a batch, in parts if it is too large, or if something in it is refused; one outcome a part, in order.
 
         Raises:
             GaveUpError: `wait` said that there is to be no further attempt.
+            MisaddressedError: the address or the key is wrong.
         """
         body = body_of(batch, self.destination.protocol)
         if not any(line.payload for line in batch):
@@ -72,7 +77,8 @@ class Delivery:
         else:
             answer = self._insistently(lambda: self.sender.send(body))
         match answer:
-            case TooLarge() if len(batch) > 1:
+            case TooLarge() | Refused() if len(batch) > 1:
+                # One odd line must not take the others with it.
                 middle = len(batch) // 2
                 yield from self.deliver(batch[:middle])
                 yield from self.deliver(batch[middle:])
@@ -84,11 +90,15 @@ class Delivery:
                     ),
                     refused_requests=tuple(self._ask_further(batch)),
                 )
+            case Misaddressed(reason=reason):
+                shown = self.destination.masked(f"{reason}: is the address right, and the key?")
+                self.tell(shown)
+                raise MisaddressedError(shown)
             case TooLarge(reason=reason) | Refused(reason=reason):
                 yield RefusedBatch(batch=batch, reason=self.destination.masked(reason))
 
     def ask(self, request: FurtherRequest) -> RefusedRequest | None:
-        """Make a request of the profile; None if it was taken.
+        """Make a request of the profile; None if it was taken. What is not found is refused: such a request names things.
 
         Raises:
             GaveUpError: as `deliver`.
@@ -104,7 +114,7 @@ class Delivery:
             if refused := self.ask(request):
                 yield refused
 
-    def _insistently(self, attempt: Callable[[], Answer]) -> Accepted | TooLarge | Refused:
+    def _insistently(self, attempt: Callable[[], Answer]) -> Accepted | TooLarge | Refused | Misaddressed:
         failures = 0
         while isinstance(answer := attempt(), Retry):
             failures += 1

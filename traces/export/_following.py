@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from .._errors import StoreError
 from .._reader import JOURNAL_NAME
 from ._checkpoint import Checkpoint
+from ._delivery import MisaddressedError
 from ._forwarder import Forwarder
 from ._state import journal_key
 
@@ -17,6 +18,8 @@ __all__ = ["POLL_SECONDS", "StoreFollower", "follow"]
 
 POLL_SECONDS: Final = 0.5
 """Between two looks at a store."""
+MENDING_SECONDS: Final = 30.0
+"""Between two attempts while the address or the key is wrong: somebody has to see it first."""
 _logger = logging.getLogger("tachograph.export")
 
 _Seen: TypeAlias = tuple[int, int, int]
@@ -76,7 +79,7 @@ def follow(forwarder: Forwarder, store: Path, wait: Callable[[float], bool]) -> 
         store: the folder of all runs; it need not exist yet.
         wait: waits so many seconds; False once there is to be no further look.
 
-    A journal that cannot be read, or a state that cannot be written, is said and tried again.
+    A journal that cannot be read, or a state that cannot be written, is said and tried again; so is a wrong address or key.
 
     Raises:
         GaveUpError: told to stop while something could not be sent.
@@ -84,6 +87,7 @@ def follow(forwarder: Forwarder, store: Path, wait: Callable[[float], bool]) -> 
     follower = StoreFollower(store, forwarder.state.read)
     going_on = True
     while True:
+        pause = POLL_SECONDS
         unsent: list[Path] = []
         for journal in follower.grown():
             try:
@@ -91,8 +95,15 @@ def follow(forwarder: Forwarder, store: Path, wait: Callable[[float], bool]) -> 
             except StoreError as error:
                 _logger.warning("%s", error)
                 unsent.append(journal)
+            except MisaddressedError as error:
+                if not going_on:
+                    raise
+                _logger.warning("%s", error)
+                unsent.append(journal)
+                pause = MENDING_SECONDS
+                break
         if not going_on:
             return
         for journal in unsent:
             follower.not_sent(journal)
-        going_on = wait(POLL_SECONDS)
+        going_on = wait(pause)

@@ -37,15 +37,20 @@ interface PageDocument {
 }
 
 interface Scorecard {
+  "tachograph.scorecard": number;
   run_id: string;
   identity: Record<string, string | number | null>;
   status: string;
   sealed: boolean;
+  /** Unix time, nanoseconds: more digits than a number of a script holds. */
+  start_ns: number;
+  end_ns: number | null;
   outcome: { party: string; reason: string; message: string };
   axes: AxisValue[];
   composites: Composite[];
-  links: { path: string; operation: string; call: string; tool: string | null; confidence: string }[];
+  links: { path: string; operation: string; call: string; tool: string | null; confidence: string; evidence: Evidence[] }[];
   provenance: Record<string, unknown>;
+  rerun: string[] | null;
 }
 
 interface AxisValue {
@@ -61,8 +66,15 @@ interface AxisValue {
   version: number;
   details: Record<string, unknown>;
   flags: string[];
-  evidence: { kind: string; reference: string; note: string; line: number | null }[];
+  evidence: Evidence[];
   findings: Finding[];
+}
+
+interface Evidence {
+  kind: string;
+  reference: string;
+  note: string;
+  line: number | null;
 }
 
 interface Finding {

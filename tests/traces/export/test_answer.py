@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from tachograph.traces.export._answer import (
     Accepted,
     Answer,
+    Misaddressed,
     Refused,
     Retry,
     TooLarge,
@@ -26,14 +27,14 @@ PARTIAL = ExportTraceServiceResponse(
     partial_success=ExportTracePartialSuccess(rejected_spans=3, error_message="too old")
 ).SerializeToString()
 RETRYABLE = {429, 502, 503, 504}
+MISADDRESSED = {*range(300, 400), 401, 403, 404, 405, 407, 421}
+KINDS = {**dict.fromkeys(RETRYABLE, Retry), **dict.fromkeys(MISADDRESSED, Misaddressed), 413: TooLarge}
 
 
 @given(st.integers(300, 599))
 def test_a_status(status: int) -> None:
-    """Four are tried again, 413 is split, and nothing else is sent again."""
-    answer = read_http_answer(status, {}, b"")
-    kind = Retry if status in RETRYABLE else TooLarge if status == 413 else Refused
-    assert isinstance(answer, kind)
+    """Four are tried again, 413 is split, some say that the address or the key is wrong, and nothing else is sent again."""
+    assert isinstance(read_http_answer(status, {}, b""), KINDS.get(status, Refused))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_a_success(content_type: str, body: bytes, meant: Answer) -> None:
 )
 def test_a_success_that_is_none(content_type: str, body: bytes) -> None:
     """What no collector answers is not taken for a yes: a page to log in has status 200, too."""
-    assert isinstance(read_http_answer(200, {"content-type": content_type}, body), Refused)
+    assert isinstance(read_http_answer(200, {"content-type": content_type}, body), Misaddressed)
 
 
 @given(st.binary(max_size=200), st.sampled_from(["application/json", "application/x-protobuf", "text/html", ""]))
@@ -103,8 +104,8 @@ def test_retry_after() -> None:
         ("RESOURCE_EXHAUSTED", 1.0, Retry),
         ("RESOURCE_EXHAUSTED", None, TooLarge),
         *((code, 1.0, Refused) for code in ("UNKNOWN", "INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS")),
-        *((code, None, Refused) for code in ("PERMISSION_DENIED", "FAILED_PRECONDITION", "UNIMPLEMENTED")),
-        *((code, None, Refused) for code in ("INTERNAL", "UNAUTHENTICATED")),
+        *((code, None, Refused) for code in ("FAILED_PRECONDITION", "INTERNAL")),
+        *((code, 1.0, Misaddressed) for code in ("PERMISSION_DENIED", "UNIMPLEMENTED", "UNAUTHENTICATED")),
     ],
 )
 def test_a_code_of_grpc(code: str, retry_after: float | None, kind: type[Answer]) -> None:

@@ -2,6 +2,7 @@
 
 import ssl
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,13 @@ import pytest
 import trustme
 
 from tachograph.traces import RunStore
-from tachograph.traces.export import Patience, forwarding, read_destination
+from tachograph.traces.export import Patience, forwarding, read_destination, read_status
 from tests.export_collector import Collector, Fault
 
 from .conftest import PROMPT, call_ids, destination_of, following, span_ids
 
 PROTOCOLS = ("http/protobuf", "http/json", "grpc")
-RETRIED: tuple[Fault, ...] = ("503 with Retry-After", "429", "502", "slow", "cut", "reset")
-REFUSED: tuple[Fault, ...] = ("400", "wrong content type")
+RETRIED: tuple[Fault, ...] = ("503 with Retry-After", "429", "502", "slow", "cut", "reset", "wrong content type", "401")
 
 
 def record_calls(store: Path, record: Any, count: int) -> None:
@@ -83,11 +83,17 @@ def test_what_is_retried_arrives_with_a_thousand_calls(
     assert everything_arrived(tmp_path, came)
 
 
-def check_refusal(
-    start: Callable[..., Collector], store: Path, record: Any, fault: Fault, *, protocol: str, count: int
-) -> tuple[Collector, int]:
-    """What is refused is dead; sent again, it arrives."""
-    collector = check_fault(start, store, record, fault, protocol=protocol, count=count)
+def check_refusal(start: Callable[..., Collector], store: Path, record: Any, *, protocol: str, count: int) -> Any:
+    """While calls are recorded all is refused; what is dead by then arrives when it is sent again."""
+    collector = start(protocol)
+    collector.fault = lambda _: "400"
+    with following(store, destination_of(collector, protocol)):
+        record_calls(store, record, count)
+        deadline = time.monotonic() + 60
+        while not any(status.dead_letters for status in read_status(store)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        collector.fault = lambda _: None
     recorded = span_ids(store)
     with forwarding(store, destination_of(collector, protocol), Patience(), backoff=PROMPT) as forwarder:
         dead = forwarder.state.dead_letters.count()
@@ -99,25 +105,41 @@ def check_refusal(
     return collector, dead
 
 
-@pytest.mark.parametrize("fault", REFUSED)
 def test_what_is_refused_is_dead_and_can_be_sent_again(
-    collector: Any, tmp_path: Path, record: Any, capsys: pytest.CaptureFixture[str], fault: Fault
+    collector: Any, tmp_path: Path, record: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A refusal for good is not repeated: arrived and dead are all, and all arrive when the dead letters are sent again."""
-    came, dead = check_refusal(collector, tmp_path, record, fault, protocol="http/protobuf", count=100)
-    say(capsys, f"{fault}, http/protobuf", came, call_ids(tmp_path), dead=dead)
+    came, dead = check_refusal(collector, tmp_path, record, protocol="http/protobuf", count=100)
+    say(capsys, "400, http/protobuf", came, call_ids(tmp_path), dead=dead)
     assert everything_arrived(tmp_path, came)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("fault", REFUSED)
 def test_what_is_refused_with_a_thousand_calls(
-    collector: Any, tmp_path: Path, record: Any, capsys: pytest.CaptureFixture[str], *, fault: Fault, protocol: str
+    collector: Any, tmp_path: Path, record: Any, capsys: pytest.CaptureFixture[str], *, protocol: str
 ) -> None:
     """The same, by each protocol."""
-    came, dead = check_refusal(collector, tmp_path, record, fault, protocol=protocol, count=1000)
-    say(capsys, f"{fault}, {protocol}", came, call_ids(tmp_path), dead=dead)
+    came, dead = check_refusal(collector, tmp_path, record, protocol=protocol, count=1000)
+    say(capsys, f"400, {protocol}", came, call_ids(tmp_path), dead=dead)
+    assert everything_arrived(tmp_path, came)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_one_line_that_is_refused_takes_no_other_with_it(
+    collector: Any, tmp_path: Path, record: Any, protocol: str
+) -> None:
+    """A batch with something odd in it is halved until only that is refused."""
+    came = collector(protocol)
+    record_calls(tmp_path, record, 50)
+    came.odd = {min(call_ids(tmp_path)), max(call_ids(tmp_path))}
+    with forwarding(tmp_path, destination_of(came, protocol), Patience(), backoff=PROMPT) as forwarder:
+        for journal in sorted(tmp_path.glob("*/trace.jsonl")):
+            forwarder.forward(journal)
+        assert forwarder.sent.dead_lines == 2
+        assert span_ids(tmp_path) - set(came.collected.spans) == came.odd
+        came.odd = set()
+        forwarder.forward_dead_letters()
     assert everything_arrived(tmp_path, came)
 
 

@@ -25,6 +25,7 @@ from tachograph.traces.export import (
 )
 from tachograph.traces.export._following import StoreFollower
 from tachograph.traces.export._state import DestinationState
+from tests.export_collector import Fault
 
 from .conftest import PROMPT, call_ids, destination_of, send, span_ids
 
@@ -103,6 +104,24 @@ def test_a_line_that_a_profile_fails_at_is_a_dead_letter(collector: Any, tmp_pat
     assert len(came.collected.spans) == len(lines) - 3
     (status,) = read_status(tmp_path)
     assert (status.dead_letters, status.bytes_left) == (4, 0)
+
+
+@pytest.mark.parametrize("fault", ["401", "wrong content type"])
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_wrong_address_or_key_ends_it_at_once(
+    collector: Any, tmp_path: Path, record: Any, *, fault: Fault, protocol: str
+) -> None:
+    """Nothing is wrong with what was recorded: no dead letter, no repetition, and the next attempt sends all."""
+    came = collector(protocol)
+    came.fault = lambda _: fault
+    journal = record_run(tmp_path, record)
+    with pytest.raises(GaveUpError, match="is the address right"):
+        send(tmp_path, destination_of(came, protocol), journal)
+    assert came.collected.requests == 1
+    (status,) = read_status(tmp_path)
+    assert (status.dead_letters, status.spans) == (0, 0)
+    came.fault = lambda _: None
+    assert send(tmp_path, destination_of(came, protocol), journal).spans == len(span_ids(tmp_path))
 
 
 def test_no_pause_is_longer_than_patience(collector: Any, tmp_path: Path, record: Any) -> None:

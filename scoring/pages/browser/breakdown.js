@@ -42,7 +42,7 @@ function axisDetails(view, axis, details) {
   return element(
     "div.axis-details",
     {},
-    factList("How it was made", [
+    factList("h3", "How it was made", [
       ["Value", axis.value === null ? UNKNOWN : element("span.scalar", {}, String(axis.value))],
       ["Unit", recorded(axis.unit)],
       ["Bound", axis.bound ?? UNKNOWN],
@@ -52,9 +52,9 @@ function axisDetails(view, axis, details) {
       ["Formula", [element("code", {}, recorded(axis.formula)), `, version ${axis.version}`]],
       ["Flags", axis.flags.length ? recorded(axis.flags.join(", ")) : "none"],
     ]),
-    element("div", {}, element("h4", {}, "Keys and values"), valueTree(view, `value.${axis.axis}`, details)),
-    axis.findings.length ? element("div", {}, element("h4", {}, "Findings"), axis.findings.map((finding) => findingBlock(view, finding))) : null,
-    axis.evidence.length ? element("div", {}, element("h4", {}, "Evidence"), evidenceList(view, axis)) : null,
+    element("div", {}, element("h3", {}, "Keys and values"), valueTree(view, `value.${axis.axis}`, details)),
+    axis.findings.length ? element("div", {}, element("h3", {}, "Findings"), axis.findings.map((finding) => findingBlock(view, finding))) : null,
+    axis.evidence.length ? element("div", {}, element("h3", {}, "Evidence"), evidenceList(view, axis)) : null,
   );
 }
 

@@ -57,12 +57,12 @@ function callLink(page, place) {
   return element("a", { href: `#call-${page.calls[place].id}` }, `call ${count(place + 1)}`);
 }
 
-/** @param {string} title @param {[string, Content][]} lines */
-function factList(title, lines) {
+/** @param {"h3" | "h4"} level of the heading @param {string} title @param {[string, Content][]} lines */
+function factList(level, title, lines) {
   return element(
     "div",
     {},
-    element("h4", {}, title),
+    element(level, {}, title),
     element("dl", {}, lines.flatMap(([label, value]) => [element("dt", {}, recorded(label)), element("dd", {}, value)])),
   );
 }
@@ -74,7 +74,7 @@ function callFacts(call) {
       ? [recorded(call.model_asked ?? UNKNOWN)]
       : [recorded(call.model_asked ?? UNKNOWN), ", answered by ", recorded(call.model_answered)];
   const reasoning = call.reasoning === null ? "" : `, of it reasoning ${count(call.reasoning)}`;
-  return factList("Call", [
+  return factList("h4", "Call", [
     ["Model", model],
     ["Endpoint", recorded(`${call.method} ${call.endpoint ?? ""}${call.path}`)],
     ["Form", `${call.api ? words(call.api) : UNKNOWN}${call.streamed ? ", streamed" : ""}`],
@@ -89,7 +89,7 @@ function callFacts(call) {
 /** @param {ModelCall} call */
 function callTiming(call) {
   const end = call.end_ms === null ? "not ended" : duration(call.end_ms);
-  return factList("Timing", [
+  return factList("h4", "Timing", [
     ["From the start", `${duration(call.start_ms)} to ${end}`],
     ...call.timing.map(([name, ms]) => /** @type {[string, Content]} */ ([words(name), duration(ms)])),
   ]);
@@ -103,7 +103,7 @@ function callParameters(page, call) {
     return /** @type {[string, Content]} */ ([name, was === null ? shown : [shown, element("span.note", {}, "before: ", recorded(was))]]);
   });
   const tools = call.tools === null ? UNKNOWN : call.tools.length ? recorded(call.tools.join(", ")) : "none";
-  return factList("Parameters", [...lines, ["Tools offered", tools]]);
+  return factList("h4", "Parameters", [...lines, ["Tools offered", tools]]);
 }
 
 /** @param {View} view @param {ModelCall} call */

@@ -56,6 +56,7 @@ function scalarValue(view, key, value) {
 /** @param {View} view @param {string} key @param {unknown[]} value @returns {Node} */
 function listValue(view, key, value) {
   if (!value.length) return element("span.none", {}, "none");
-  const list = element("ul.list");
+  const short = value.every((item) => isScalar(item) && String(item).length < 60);
+  const list = element(short ? "ul.list.short" : "ul.list");
   return element("div", {}, showSome(list, value, 60, "values", (item, place) => element("li", {}, valueTree(view, `${key}.${place}`, item))));
 }

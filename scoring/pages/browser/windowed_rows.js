@@ -30,6 +30,7 @@ class WindowedRows {
   reset(count) {
     this.count = count;
     this.active = Math.min(this.active, Math.max(count - 1, 0));
+    fillSpace(this.below, count * this.height);
     this.rows.clear();
     this.body.replaceChildren();
     this.draw();
@@ -52,7 +53,6 @@ class WindowedRows {
       if (button) button.tabIndex = place === this.active ? 0 : -1;
     }
     this.place(present);
-    this.above.style.height = this.below.style.height = "";
     fillSpace(this.above, first * this.height);
     fillSpace(this.below, (this.count - last) * this.height);
   }

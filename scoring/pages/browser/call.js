@@ -45,7 +45,7 @@ function callState(view, call) {
     "div",
     {},
     hasFailed(call)
-      ? element("p.fault", {}, element("strong.bad", {}, failureWord(call)), call.error_message ? [": ", recorded(call.error_message)] : null)
+      ? element("div.fault", {}, element("strong.bad", {}, failureWord(call)), call.error_message ? [": ", scalarValue(view, `call.${call.id}.error`, call.error_message)] : null)
       : null,
     attempts.some(Boolean) ? element("p", {}, attempts.flat()) : null,
     call.discarded ? element("p", {}, "The agent did not read its answer to the end.") : null,

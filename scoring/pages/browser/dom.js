@@ -50,5 +50,5 @@ function section(id, title, ...content) {
 
 /** What is said where nothing is: why. @param {string} reason */
 function absent(reason) {
-  return element("p.absent", {}, recorded(reason));
+  return element("p.absent", {}, sentence(reason));
 }

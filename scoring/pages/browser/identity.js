@@ -11,24 +11,24 @@ function identitySection(view) {
   return section(
     "identity",
     "Identity",
-    element("div.facts", {}, groups.map((group) => factGroup(group, identity.filter((fact) => fact.group === group)))),
+    element("div.facts", {}, groups.map((group) => factGroup(view, group, identity.filter((fact) => fact.group === group)))),
   );
 }
 
-/** @param {string} group @param {Fact[]} facts */
-function factGroup(group, facts) {
-  return element("div", {}, element("h3", {}, FACT_GROUPS[group] ?? words(group)), element("dl", {}, facts.flatMap(factLine)));
+/** @param {View} view @param {string} group @param {Fact[]} facts */
+function factGroup(view, group, facts) {
+  return element("div", {}, element("h3", {}, FACT_GROUPS[group] ?? words(group)), element("dl", {}, facts.flatMap((fact) => factLine(view, fact))));
 }
 
-/** @param {Fact} fact */
-function factLine(fact) {
-  const value = fact.value === null ? element("span.none", {}, UNKNOWN) : recorded(fact.value);
+/** @param {View} view @param {Fact} fact */
+function factLine(view, fact) {
+  const value = scalarValue(view, `fact.${fact.group}.${fact.label}`, fact.value);
   return [
     element("dt", {}, recorded(fact.label)),
     element(
       "dd",
       {},
-      fact.code && fact.value !== null ? element("code", {}, value) : value,
+      fact.code && value instanceof HTMLSpanElement ? element("code", {}, value) : value,
       fact.note ? element("span.note", {}, recorded(fact.note)) : null,
     ),
   ];

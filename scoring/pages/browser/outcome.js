@@ -42,12 +42,6 @@ function outcomeSection(view) {
   );
 }
 
-/** A phrase of the record as a sentence. @param {string} phrase */
-function sentence(phrase) {
-  const text = phrase.charAt(0).toUpperCase() + phrase.slice(1);
-  return recorded(/[.!?]$/.test(text) ? text : `${text}.`);
-}
-
 /** By state of the seal: its sign, colour and what it means. @type {Record<string, [string, string, string]>} */
 const SEALS = {
   sealed: ["✓", "good", "Sealed, and verified: nothing that was recorded is missing or altered."],

@@ -64,6 +64,17 @@ function lineText(text, other) {
   return [recorded(text.slice(0, prefix)), element("mark", {}, recorded(text.slice(prefix, end))), recorded(text.slice(end))];
 }
 
+/** Characters of a line that are shown before more is asked for. */
+const LONG_LINE = 2000;
+
+/** A line, or its beginning if it is very long. @param {PatchLine} line @param {PatchLine | undefined} other */
+function lineContent(line, other) {
+  if (line.text.length <= LONG_LINE) return lineText(line.text, other?.text.slice(0, LONG_LINE));
+  const all = element("button", { type: "button", onclick: () => holder.replaceChildren(...nodes([recorded(line.text)])) }, `Show all ${count(line.text.length)} characters`);
+  const holder = element("span", {}, recorded(line.text.slice(0, LONG_LINE)), " … ", all);
+  return holder;
+}
+
 /** By kind, the sign before a line. */
 const LINE_SIGNS = { same: " ", added: "+", removed: "−", note: "", hunk: "" };
 
@@ -127,7 +138,7 @@ function patchRow(line, other) {
     element("td.line", { "data-line": line.old }),
     element("td.line", { "data-line": line.new }),
     element("td.sign", {}, LINE_SIGNS[line.kind]),
-    element("td.text", {}, lineText(line.text, other?.text)),
+    element("td.text", {}, lineContent(line, other)),
   );
 }
 

@@ -11,18 +11,21 @@ const HIDDEN =
 const LEFTWARD = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
 /** More than this in one text are marked as text alone: elements cost time. */
-const MOST_MARKS = 2000;
+const MOST_MARKS = 200;
+
+/** Names of the controls from 0, as ASCII gives them. */
+const CONTROL_NAMES =
+  "NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US".split(" ");
 
 /** What stands for a hidden character. @param {string} character */
 function visible(character) {
   const code = /** @type {number} */ (character.codePointAt(0));
-  if (code < 0x20) return String.fromCharCode(0x2400 + code);
-  return code === 0x7f ? "\u2421" : `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
+  return CONTROL_NAMES[code] ?? `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
 /** The same as text alone, for an attribute. @param {string} text */
 function marked(text) {
-  return text.split(HIDDEN).map((piece, place) => (place % 2 ? visible(piece) : piece)).join("");
+  return text.split(HIDDEN).map((piece, place) => (place % 2 ? `‹${visible(piece)}›` : piece)).join("");
 }
 
 /**
@@ -35,11 +38,17 @@ function recorded(text) {
   if (!hides) return LEFTWARD.test(text) ? element("bdi", {}, text) : text;
   const pieces = text.split(HIDDEN);
   const few = pieces.slice(0, 2 * MOST_MARKS);
-  const rest = pieces.slice(2 * MOST_MARKS).map((piece, place) => (place % 2 ? visible(piece) : piece));
+  const rest = pieces.slice(2 * MOST_MARKS).map((piece, place) => (place % 2 ? `‹${visible(piece)}›` : piece));
   return element("bdi", {}, few.map((piece, place) => (place % 2 ? hiddenMark(piece) : piece)), rest.join(""));
 }
 
 /** @param {string} character */
 function hiddenMark(character) {
   return element("span.hidden-mark", { title: "a character that would not show" }, visible(character));
+}
+
+/** A phrase of the record as a sentence. @param {string} phrase */
+function sentence(phrase) {
+  const text = phrase.charAt(0).toUpperCase() + phrase.slice(1);
+  return recorded(/[.!?]$/.test(text) ? text : `${text}.`);
 }

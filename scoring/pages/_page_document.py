@@ -24,6 +24,7 @@ __all__ = ["PAGE_FORMAT", "RunPage", "page_document", "read_page"]
 
 PAGE_FORMAT: Final = 1
 """The version of this form, its member `tachograph.page`."""
+_ONLY_SPANS: Final = "only the spans of the run are here"
 _PUBLISHED: Final = "cab-2026-05"
 """The profile whose published pages have keys of their own."""
 
@@ -56,15 +57,16 @@ def read_page(folder: Path, profiles: Iterable[str] = (DEFAULT_PROFILE,)) -> Run
         StoreError: it cannot be read.
     """
     is_folder = folder.is_dir()
-    talk = Talk(BodyReader(folder / "bodies" if is_folder else None))
+    bodies = folder / "bodies" if is_folder else None
+    talk = Talk(BodyReader(bodies))
     record = load_record(folder, talk.take_request) if is_folder else collected_record(read_run(folder))
-    talk.take_responses(record.run.calls)
+    talk.take_responses(record.run.calls, BodyReader(bodies))
     names = list(profiles)
     scorecard = score(record, all_axes(()), [load_profile(name) for name in names])
     spans = list(read_spans(folder))
     found = verify(folder) if is_folder else None
     moments = moments_of(record)
-    terminal, no_terminal = terminal_of(folder, record.run, moments)
+    terminal, no_terminal = terminal_of(folder, record.run, moments) if is_folder else (None, _ONLY_SPANS)
     changed = classed_changes(record)
     document = {
         "tachograph.page": PAGE_FORMAT,

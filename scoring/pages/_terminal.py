@@ -49,9 +49,8 @@ def terminal_of(folder: Path, run: Run, moments: Moments) -> tuple[dict[str, Any
     Raises:
         StoreError: it cannot be read.
     """
-    agent = min(
-        (span.start_ns for span in run.spans if span.attributes.get("tachograph.span") == "agent"), default=run.start_ns
-    )
+    agents = [span.start_ns for span in run.spans if span.attributes.get("tachograph.span") in ("agent", "agent.start")]
+    agent = min(agents, default=run.start_ns)
     return read_terminal(folder / _NAME, moments.at(agent))
 
 

@@ -24,7 +24,7 @@ class Replay {
     this.part = section(
       "replay",
       "Trace",
-      element("div.controls", {}, clockControls(view, "replay"), element("div.settings", {}, this.buttons(), speedControls(view))),
+      element("div.player", {}, clockControls(view, "replay"), element("div.settings", {}, this.buttons(), speedControls(view))),
       kindLegend(this.spans),
       this.timeline.box,
       this.said,
@@ -73,9 +73,15 @@ class Replay {
     };
   }
 
-  /** To the span before or after the chosen one. @param {number} by */
+  /** To the span before or after the chosen one; from between two, to either. @param {number} by -1 or 1 */
   step(by) {
-    this.go(Math.min(Math.max(this.chosen + by, 0), this.spans.length - 1));
+    const stay = by < 0 && !this.isAtStart() ? 0 : by;
+    this.go(Math.min(Math.max(this.chosen + stay, 0), this.spans.length - 1));
+  }
+
+  /** The clock stands where the chosen span begins. */
+  isAtStart() {
+    return Math.abs(this.view.clock.now - this.starts[this.chosen]) < 0.001;
   }
 
   /** To a span that was asked for: its start, and what it is, said. @param {number} place */
@@ -94,10 +100,10 @@ class Replay {
     this.details.replaceChildren(...nodes(spanDetails(this.view, place)));
   }
 
-  /** The hand goes with the clock, and while it plays the span that began last is the chosen one. @param {number} now */
+  /** The hand goes with the clock, and the span that began last is the chosen one. @param {number} now */
   follow(now) {
     this.timeline.point(now);
-    if (this.view.clock.playing) this.choose(Math.max(firstAfter(this.starts, now) - 1, 0));
+    if (!this.isAtStart()) this.choose(Math.max(firstAfter(this.starts, now) - 1, 0));
   }
 }
 

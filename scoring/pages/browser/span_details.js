@@ -10,7 +10,7 @@ function spanDetails(view, place) {
     element("h3", {}, element(`span.swatch.${kindClass(span.kind)}`, {}), span.name),
     span.error === null ? null : element("p.failure", {}, element("strong", {}, "Error: "), span.error),
     element(
-      "dl.facts",
+      "dl.told",
       {},
       fact("Span", `${count(place + 1)} of ${count(spans.length)}`),
       fact("Kind", span.kind),

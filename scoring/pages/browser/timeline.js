@@ -39,6 +39,8 @@ class Timeline {
   listen(onchoose) {
     new ResizeObserver(() => this.draw()).observe(this.box);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    // The page has a switch of its own for the scheme.
+    new MutationObserver(() => this.draw()).observe(document.documentElement, { attributes: true, attributeFilter: ["style"] });
     /** @type {{ x: number, from: number, moved: boolean } | null} */
     let drag = null;
     this.canvas.addEventListener("pointerdown", (event) => {
@@ -208,7 +210,7 @@ class Timeline {
     if (right < -2 || left > this.width + 2) return;
     const [y, width, height] = [AXIS_HEIGHT + span.lane * this.laneHeight + 1, Math.max(right - left, 1.5), this.laneHeight - 2];
     const kind = kindClass(span.kind);
-    context.fillStyle = this.colour(kind);
+    context.fillStyle = this.colour(span.error !== null && width < 8 ? "axis" : kind);
     context.fillRect(left, y, width, height);
     if (span.error !== null) this.paintFailure(context, left, y, width, height);
     if (isChosen) {
@@ -223,13 +225,20 @@ class Timeline {
     context.fillText(fitting(context, span.name, room), begin, y + height / 2 + 0.5);
   }
 
-  /** The mark of an error: a border, and an exclamation mark where there is room. @param {CanvasRenderingContext2D} context @param {number} left @param {number} y @param {number} width @param {number} height */
+  /**
+   * The mark of an error: an exclamation mark; where there is no room for it, dashes.
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} left @param {number} y @param {number} width @param {number} height
+   */
   paintFailure(context, left, y, width, height) {
     const mark = Math.min(12, Math.max(width, 3));
     const begin = Math.max(left, 0);
     context.fillStyle = this.colour("failed");
+    if (mark < 8 || height < 10) {
+      for (let dash = 0; dash < height; dash += 4) context.fillRect(begin, y + dash, mark, Math.min(2, height - dash));
+      return;
+    }
     context.fillRect(begin, y, mark, height);
-    if (mark < 8 || height < 10) return;
     context.fillStyle = this.colour("failed-ink");
     context.fillText("!", begin + 4, y + height / 2 + 0.5);
   }

@@ -8,6 +8,9 @@ function replaySection(view) {
   return replay.part;
 }
 
+/** Milliseconds that the details of a span stand at least while the trace plays. */
+const LEAST_READ = 200;
+
 /** The timeline with all that belongs to it: which span is chosen, and what follows from it. */
 class Replay {
   /** @param {View} view */
@@ -16,6 +19,8 @@ class Replay {
     this.spans = view.page.spans;
     this.starts = Float64Array.from(this.spans, (span) => span.start_ms);
     this.chosen = -1;
+    this.told = -1;
+    this.toldAt = -Infinity;
     this.details = element("div.details", { role: "group", "aria-label": "The chosen span" });
     this.said = element("p.visually-hidden", { "aria-live": "polite" });
     this.timeline = new Timeline(this.spans, view.clock.end, (place) => this.go(place));
@@ -97,13 +102,21 @@ class Replay {
     this.chosen = place;
     this.view.state.set("replay.chosen", this.spans[place].id);
     this.timeline.choose(place);
-    this.details.replaceChildren(...nodes(spanDetails(this.view, place)));
+    this.tell();
+  }
+
+  /** Show what is known of the chosen one; while it plays not oftener than can be read. */
+  tell() {
+    if (this.told === this.chosen || (this.view.clock.playing && performance.now() - this.toldAt < LEAST_READ)) return;
+    [this.told, this.toldAt] = [this.chosen, performance.now()];
+    this.details.replaceChildren(...nodes(spanDetails(this.view, this.chosen)));
   }
 
   /** The hand goes with the clock, and the span that began last is the chosen one. @param {number} now */
   follow(now) {
     this.timeline.point(now);
     if (!this.isAtStart()) this.choose(Math.max(firstAfter(this.starts, now) - 1, 0));
+    this.tell();
   }
 }
 

@@ -21,7 +21,7 @@ function spanTable(spans, onchoose) {
   const table = element(
     "div.scrolling",
     { role: "group", "aria-label": "Table of spans", tabindex: 0 },
-    element("table.spans", {}, element("thead", {}, element("tr", {}, titles.map((title) => element("th", { scope: "col" }, title)))), body),
+    element("table.spans", {}, element("thead", {}, element("tr", {}, titles.map((title, place) => element(place < 2 ? "th.number" : "th", { scope: "col" }, title)))), body),
   );
   const pages = spans.length > SPANS_A_PAGE ? element("p.pages", {}, back, " ", on, " ", shown) : null;
   // Its rows are made when it is opened.

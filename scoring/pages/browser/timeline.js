@@ -23,7 +23,8 @@ class Timeline {
     this.laneHeight = Math.round(Math.min(LANE.most, Math.max(LANE.least, LANE.all / this.lanes)));
     this.canvas = /** @type {HTMLCanvasElement} */ (element("canvas", { "aria-hidden": "true" }));
     this.hand = element("div.hand", {});
-    this.box = element("div.timeline", {}, this.canvas, this.hand);
+    this.frame = element("div.chosen-span", {});
+    this.box = element("div.timeline", {}, this.canvas, this.frame, this.hand);
     /** @type {Map<string, string>} */
     this.colours = new Map();
     this.width = 0;
@@ -126,7 +127,24 @@ class Timeline {
     const top = AXIS_HEIGHT + lane * this.laneHeight;
     if (top < this.box.scrollTop) this.box.scrollTop = top;
     else if (top + this.laneHeight > this.box.scrollTop + this.box.clientHeight) this.box.scrollTop = top + this.laneHeight - this.box.clientHeight;
-    this.draw();
+    this.placeFrame();
+  }
+
+  /** The chosen one has a frame, which lies over the canvas: while it plays, nothing is drawn anew. */
+  placeFrame() {
+    const span = this.spans[this.chosen];
+    const [left, right] = span ? this.extent(span) : [0, -1];
+    this.frame.hidden = right < left;
+    if (!span || this.frame.hidden) return;
+    const { style } = this.frame;
+    style.transform = `translate(${left - 1}px, ${AXIS_HEIGHT + span.lane * this.laneHeight}px)`;
+    style.width = `${Math.max(right - left, 1.5) + 2}px`;
+    style.height = `${this.laneHeight}px`;
+  }
+
+  /** From where to where a span is seen; the other way round if it is not. @param {Span} span @returns {[number, number]} */
+  extent(span) {
+    return [Math.max(this.xOf(span.start_ms), -4), Math.min(this.xOf(span.end_ms ?? this.end), this.width + 4)];
   }
 
   /** The span at a point of the canvas; -1: none. Narrow ones are found two pixels away. @param {number} x @param {number} y */
@@ -167,14 +185,15 @@ class Timeline {
     context.font = `11px ${getComputedStyle(this.box).fontFamily}`;
     context.textBaseline = "middle";
     this.paintAxis(context);
-    this.spans.forEach((span, place) => this.paintSpan(context, span, place === this.chosen));
+    for (const span of this.spans) this.paintSpan(context, span);
+    this.placeFrame();
   }
 
   /** The colours that the style sheet gives to kinds, as the scheme of the moment has them. */
   learnColours() {
     const probe = element("span", {});
     this.box.append(probe);
-    for (const name of [...KINDS.map(kindClass), "kind-other", "failed", "axis", "chosen"]) {
+    for (const name of [...KINDS.map(kindClass), "kind-other", "failed", "axis"]) {
       probe.className = `swatch ${name}`;
       const { color, backgroundColor } = getComputedStyle(probe);
       this.colours.set(name, backgroundColor).set(`${name}-ink`, color);
@@ -203,21 +222,15 @@ class Timeline {
     }
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Span} span @param {boolean} isChosen */
-  paintSpan(context, span, isChosen) {
-    const left = Math.max(this.xOf(span.start_ms), -4);
-    const right = Math.min(this.xOf(span.end_ms ?? this.end), this.width + 4);
+  /** @param {CanvasRenderingContext2D} context @param {Span} span */
+  paintSpan(context, span) {
+    const [left, right] = this.extent(span);
     if (right < -2 || left > this.width + 2) return;
     const [y, width, height] = [AXIS_HEIGHT + span.lane * this.laneHeight + 1, Math.max(right - left, 1.5), this.laneHeight - 2];
     const kind = kindClass(span.kind);
     context.fillStyle = this.colour(span.error !== null && width < 8 ? "axis" : kind);
     context.fillRect(left, y, width, height);
     if (span.error !== null) this.paintFailure(context, left, y, width, height);
-    if (isChosen) {
-      context.strokeStyle = this.colour("chosen");
-      context.lineWidth = 2;
-      context.strokeRect(left - 1, y - 0.5, width + 2, height + 1);
-    }
     const begin = Math.max(left, 0) + (span.error === null ? 4 : 15);
     const room = right - begin - 4;
     if (room < 24 || this.laneHeight < 14) return;

@@ -24,8 +24,11 @@ class Replay {
     this.details = element("div.details", { role: "group", "aria-label": "The chosen span" });
     this.said = element("p.visually-hidden", { "aria-live": "polite" });
     this.timeline = new Timeline(this.spans, view.clock.end, (place) => this.go(place));
+    /** @type {Timeline | undefined} */
     const seen = view.state.get("replay.seen");
-    if (seen) [this.timeline.from, this.timeline.to] = [seen.from, Math.min(seen.to, this.timeline.end)];
+    seen?.close();
+    // Of a run that goes on, as much is seen as before: all of it, or the same stretch.
+    if (seen && seen.to - seen.from < seen.end) [this.timeline.from, this.timeline.to] = [seen.from, seen.to];
     this.part = section(
       "replay",
       "Trace",
@@ -54,7 +57,7 @@ class Replay {
       button("span ›", "The next span", () => this.step(1)),
       button("+", "Zoom in", () => this.timeline.zoom(0.5)),
       button("−", "Zoom out", () => this.timeline.zoom(2)),
-      button("Fit", "See all", () => this.timeline.fit()),
+      button("Fit", "Fit: see all", () => this.timeline.fit()),
     );
   }
 

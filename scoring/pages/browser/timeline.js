@@ -29,7 +29,13 @@ class Timeline {
     this.colours = new Map();
     this.width = 0;
     this.due = false;
+    this.closing = new AbortController();
     this.listen(onchoose);
+  }
+
+  /** Another stands in its place. */
+  close() {
+    this.closing.abort();
   }
 
   get height() {
@@ -38,10 +44,14 @@ class Timeline {
 
   /** @param {(place: number) => void} onchoose */
   listen(onchoose) {
-    new ResizeObserver(() => this.draw()).observe(this.box);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    const { signal } = this.closing;
+    const size = new ResizeObserver(() => this.draw());
+    size.observe(this.box);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw(), { signal });
     // The page has a switch of its own for the scheme.
-    new MutationObserver(() => this.draw()).observe(document.documentElement, { attributes: true, attributeFilter: ["style"] });
+    const scheme = new MutationObserver(() => this.draw());
+    scheme.observe(document.documentElement, { attributes: true, attributeFilter: ["style"] });
+    for (const observer of [size, scheme]) signal.addEventListener("abort", () => observer.disconnect());
     /** @type {{ x: number, from: number, moved: boolean } | null} */
     let drag = null;
     this.canvas.addEventListener("pointerdown", (event) => {

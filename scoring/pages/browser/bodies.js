@@ -1,54 +1,86 @@
 /** The bodies of the calls, which are unpacked when one is asked for. */
 
-class Bodies {
-  constructor() {
-    /** @type {Promise<PageBody[]> | null} */
-    this.unpacked = null;
-    /** @type {Map<number, string>} */
-    this.texts = new Map();
-  }
-
-  /** The text of a body, by its place. @param {number} place */
-  async text(place) {
-    this.unpacked ??= unpackBodies();
-    const bodies = await this.unpacked;
-    const chain = [];
-    for (let at = /** @type {number | null} */ (place); at !== null && !this.texts.has(at); at = bodies[at].like) chain.push(at);
-    for (const at of chain.reverse()) {
-      const body = bodies[at];
-      const base = body.like === null ? "" : /** @type {string} */ (this.texts.get(body.like));
-      this.texts.set(at, base.slice(0, body.prefix) + body.text + base.slice(base.length - body.suffix));
-    }
-    return /** @type {string} */ (this.texts.get(place));
-  }
-}
-
-/** @returns {Promise<PageBody[]>} */
+/** The bodies that stand in this page; null if none do. @returns {Promise<PageBodies | null>} */
 async function unpackBodies() {
   const packed = embedded("bodies");
-  if (packed === null) return [];
-  const bytes = Uint8Array.from(atob(packed.data), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return (await new Response(stream).json()).bodies;
+  if (!packed) return null;
+  const raw = Uint8Array.from(atob(packed.data), (character) => character.charCodeAt(0));
+  const stream = new Blob([raw]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
 }
 
-/**
- * A body that is shown when it is opened.
- * @param {View} view
- * @param {string} what
- * @param {BodyRef} body
- */
-function bodyView(view, what, body) {
-  const size = body.bytes === null ? "" : `, ${bytes(body.bytes)}`;
-  const facts = [element("p.note", {}, "sha256 ", element("code", {}, body.hash ?? UNKNOWN)), body.note ? element("p.note", {}, body.note) : null];
-  if (body.place === null) return element("div", {}, element("h5", {}, `${what}${size}`), absent(body.note ?? "it is not on the page"), facts[0]);
-  const place = body.place;
-  return disclosure(`${what}${size}`, () => {
-    const box = element("div", {}, element("p", { role: "status" }, "Unpacking …"));
-    view.bodies.text(place).then(
-      (text) => box.replaceChildren(element("p", {}, copyButton(text, what)), longText(text), ...nodes(facts)),
-      () => box.replaceChildren(absent("this browser cannot unpack it: it needs DecompressionStream")),
+/** Ask once, and keep the answer. @param {() => Promise<PageBodies | null>} unpack @returns {() => Promise<PageBodies | null>} */
+function once(unpack) {
+  /** @type {Promise<PageBodies | null> | null} */
+  let asked = null;
+  return () => (asked ??= unpack());
+}
+
+/** A body's text, put together from those that it is like. @param {PageBodies} bodies @param {number} place */
+function bodyText({ bodies }, place) {
+  const chain = [bodies[place]];
+  for (let body = chain[0]; body.like !== null; ) {
+    body = bodies[body.like];
+    chain.push(body);
+  }
+  return chain.reduceRight(
+    (base, body) => base.slice(0, body.prefix) + body.text + base.slice(base.length - body.suffix),
+    "",
+  );
+}
+
+/** JSON with a line for each member; null if it is none. @param {string} text */
+function prettyJson(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return null;
+  }
+}
+
+/** A body that can be opened. @param {View} view @param {string} key @param {string} title @param {BodyRef} body */
+function bodyDisclosure(view, key, title, body) {
+  const size = body.bytes === null ? null : ` ${bytes(body.bytes)}`;
+  const summary = [title, element("span.quiet", {}, size)];
+  return disclosure(view, key, summary, () => {
+    const holder = element("div.body", { "aria-busy": "true" }, element("p.quiet", {}, "Unpacking …"));
+    showBody(view, key, title, body, holder).catch((/** @type {Error} */ error) =>
+      holder.replaceChildren(absent(`The body could not be unpacked: ${error.message}`)),
     );
-    return box;
+    return holder;
   });
+}
+
+/** @param {View} view @param {string} key @param {string} title @param {BodyRef} body @param {HTMLElement} holder */
+async function showBody(view, key, title, body, holder) {
+  const facts = element(
+    "p.quiet",
+    {},
+    body.hash ? ["sha256 ", element("code", {}, body.hash)] : null,
+    body.note ? [" ", sentence(body.note)] : null,
+  );
+  const bodies = body.place === null ? null : await view.bodies();
+  holder.removeAttribute("aria-busy");
+  if (body.place === null || !bodies) {
+    holder.replaceChildren(facts, body.note ? "" : absent("The body is not in this page."));
+    return;
+  }
+  const raw = bodyText(bodies, body.place);
+  const pretty = prettyJson(raw);
+  const { cut } = bodies.bodies[body.place];
+  const text = element("div");
+  const draw = (/** @type {boolean} */ asWritten) =>
+    text.replaceChildren(longText(view, `${key}.all`, asWritten || pretty === null ? raw : pretty, title));
+  const choice = /** @type {HTMLInputElement} */ (element("input", { type: "checkbox", onchange: () => {
+    view.state.set(`${key}.raw`, choice.checked);
+    draw(choice.checked);
+  } }));
+  choice.checked = view.state.get(`${key}.raw`) ?? false;
+  draw(choice.checked);
+  holder.replaceChildren(
+    facts,
+    element("p.controls", {}, pretty === null ? null : element("label", {}, choice, " as it was sent"), copyButton(title, () => raw)),
+    text,
+    cut ? absent(`${counted(cut, "more character")} are not in this page.`) : "",
+  );
 }

@@ -1,46 +1,82 @@
 /** All that the scorers say. */
 
 /** @param {View} view @returns {HTMLElement | null} */
-function breakdownSection({ page }) {
-  return section("breakdown", "Scorer breakdown", page.scorecard.axes.map((score) => axisView(page, score)), page.scorecard.composites.map(partsView));
+function breakdownSection(view) {
+  const list = element("div.axes");
+  const told = element("span.quiet", { role: "status" });
+  const field = /** @type {HTMLInputElement} */ (
+    element("input", { type: "search", id: "breakdown-filter", placeholder: "key or value", oninput: () => {
+      view.state.set("breakdown.filter", field.value);
+      draw();
+    } })
+  );
+  field.value = view.state.get("breakdown.filter") ?? "";
+  const draw = () => {
+    const text = field.value.trim().toLowerCase();
+    const shown = view.page.scorecard.axes.map((axis) => axisBreakdown(view, axis, text)).filter((made) => made !== null);
+    list.replaceChildren(...shown, ...provenanceOf(view, text));
+    told.textContent = text ? (list.childElementCount ? `found in ${count(list.childElementCount)}` : "found nowhere") : "";
+  };
+  draw();
+  return section("breakdown", "Scorer breakdown", element("div.controls", {}, element("label", { for: "breakdown-filter" }, "Filter"), field, told), list);
 }
 
-/** @param {PageDocument} page @param {AxisValue} score */
-function axisView(page, score) {
-  const made = disclosure([element("strong", {}, words(score.axis)), ` ${scoreText(score)} `, element("span.note", {}, words(score.status))], () => [
-    element("p.note", {}, `Formula ${score.formula}, version ${score.version}; unit ${score.unit}.`),
-    score.reason ? element("p", {}, recorded(score.reason)) : null,
-    score.flags.length ? element("p", {}, `Flags: ${score.flags.join(", ")}`) : null,
-    valueView(score.details),
-    score.evidence.length ? table("Evidence", ["Where", "What is seen there"], score.evidence.map((seen) => [evidencePlace(page, seen), recorded(seen.note)])) : null,
-    score.findings.length ? element("ul", {}, score.findings.map((finding) => element("li", {}, findingText(finding)))) : null,
-  ]);
-  made.id = `axis-${score.axis}`;
+/** @param {View} view @param {AxisValue} axis @param {string} text in lower case, that must stand in it */
+function axisBreakdown(view, axis, text) {
+  const details = filteredValue(axis.axis, axis.details, text);
+  if (text && details === undefined) return null;
+  const summary = [
+    element("strong", {}, words(axis.axis)),
+    element("span", {}, axisQuantity(axis)),
+    element("span.quiet", {}, STATUSES[axis.status] ?? words(axis.status)),
+    element("code.quiet", {}, `${marked(axis.formula)} v${axis.version}`),
+  ];
+  const key = text ? `axis.${axis.axis}.filtered.${text}` : `axis.${axis.axis}`;
+  const made = disclosure(view, key, summary, () => axisDetails(view, axis, details ?? {}), Boolean(text));
+  made.id = `axis-${axis.axis}`;
   return made;
 }
 
-/** @param {PageDocument} page @param {Evidence} seen @returns {Content} */
-function evidencePlace(page, seen) {
-  const line = seen.line === null ? "" : `:${seen.line}`;
-  const call = seen.kind === "call" ? page.calls.findIndex((each) => each.id === seen.reference) : -1;
-  if (call >= 0) return element("a", { href: `#call-${seen.reference}` }, `call ${call + 1}`);
-  return [`${seen.kind} `, element("code", {}, recorded(`${seen.reference}${line}`))];
+/** @param {View} view @param {AxisValue} axis @param {unknown} details */
+function axisDetails(view, axis, details) {
+  return element(
+    "div.axis-details",
+    {},
+    factList("h3", "How it was made", [
+      ["Value", axis.value === null ? UNKNOWN : element("span.scalar", {}, String(axis.value))],
+      ["Unit", recorded(axis.unit)],
+      ["Bound", axis.bound ?? UNKNOWN],
+      ["Source", axis.source ? recorded(axis.source) : UNKNOWN],
+      ["n", count(axis.n)],
+      ["Reason", axis.reason ? recorded(axis.reason) : UNKNOWN],
+      ["Formula", [element("code", {}, recorded(axis.formula)), `, version ${axis.version}`]],
+      ["Flags", axis.flags.length ? recorded(axis.flags.join(", ")) : "none"],
+    ]),
+    element("div", {}, element("h3", {}, "Keys and values"), valueTree(view, `value.${axis.axis}`, details)),
+    axis.findings.length ? element("div", {}, element("h3", {}, "Findings"), axis.findings.map((finding) => findingBlock(view, finding))) : null,
+    axis.evidence.length ? element("div", {}, element("h3", {}, "Evidence"), evidenceList(view, axis)) : null,
+  );
 }
 
-/** @param {Composite} made */
-function partsView(made) {
-  const rows = made.parts.map((part) => [words(part.name), words(part.axis), String(part.weight), part.raw === null ? UNKNOWN : String(part.raw), part.lower === part.upper ? part.lower.toFixed(3) : `${part.lower.toFixed(3)} to ${part.upper.toFixed(3)}`, part.reason ? recorded(part.reason) : ""]);
-  return disclosure(`Composite ${made.profile}, version ${made.version}`, () => table("Parts of the composite", ["Part", "Axis", "Weight", "Value", "Efficiency", "Why"], rows));
+/** @param {View} view @param {AxisValue} axis */
+function evidenceList(view, axis) {
+  const list = element("ul.plain");
+  return element("div", {}, showSome(list, axis.evidence, 60, "pieces of evidence", (piece) => {
+    const call = view.page.calls.findIndex((made) => made.id === piece.reference);
+    return element(
+      "li",
+      {},
+      element("span.quiet", {}, `${words(piece.kind)} `),
+      call >= 0 ? callLink(view.page, call) : element("code", {}, recorded(piece.reference), piece.line === null ? null : `:${piece.line}`),
+      piece.note ? [" ", recorded(piece.note)] : null,
+    );
+  }));
 }
 
-/** A JSON value as nested lists. @param {unknown} value @returns {HTMLElement} */
-function valueView(value) {
-  if (value === null) return element("span.absent", {}, UNKNOWN);
-  if (Array.isArray(value)) return value.length ? element("ol.values", { start: "0" }, value.map((item) => element("li", {}, valueView(item)))) : element("span.note", {}, "none");
-  if (typeof value === "object") {
-    const members = Object.entries(value);
-    return members.length ? element("dl.values", {}, members.flatMap(([name, member]) => [element("dt", {}, recorded(name)), element("dd", {}, valueView(member))])) : element("span.note", {}, "none");
-  }
-  const text = String(value);
-  return typeof value === "string" && (text.includes("\n") || text.length > 200) ? longText(text) : element("span", {}, recorded(text));
+/** Where the scorecard comes from. @param {View} view @param {string} text @returns {HTMLElement[]} */
+function provenanceOf(view, text) {
+  const kept = filteredValue("provenance", view.page.scorecard.provenance, text);
+  if (kept === undefined) return [];
+  const key = text ? `provenance.filtered.${text}` : "provenance";
+  return [disclosure(view, key, element("strong", {}, "provenance"), () => valueTree(view, "value.provenance", kept), Boolean(text))];
 }

@@ -1,85 +1,162 @@
 /** One call, opened. */
 
-/** @param {View} view @param {number} index @returns {HTMLElement} */
-function callDetails(view, index) {
+/** @param {View} view @param {number} place in the calls of the page */
+function callPanel(view, place) {
   const { page } = view;
-  const call = page.calls[index];
+  const call = page.calls[place];
+  const key = `call.${call.id}`;
   return element(
     "article.call",
-    { id: `call-${call.id}`, "aria-labelledby": "call-title", tabindex: "-1" },
-    element("h3", { id: "call-title" }, `Call ${index + 1} of ${count(page.calls.length)}`),
-    element("p", {}, callSentence(call)),
-    call.error || call.error_message ? element("p.warn", {}, recorded([call.error, call.error_message].filter(Boolean).join(": "))) : null,
-    callFacts(page, call),
-    element("h4", {}, "What was asked"),
-    askedView(view, index),
-    element("h4", {}, "What was answered"),
-    answersView(page, call),
-    ledToView(page, call),
-    element("h4", {}, "Raw"),
-    bodyView(view, "Request body", call.request_body),
-    bodyView(view, "Response body", call.response_body),
+    { id: `call-${call.id}`, "aria-labelledby": "call-title" },
+    element(
+      "header",
+      {},
+      element("h3", { id: "call-title", tabindex: -1 }, `Call ${count(place + 1)} of ${count(page.calls.length)}`),
+      callStep(view, place - 1, "← before"),
+      callStep(view, place + 1, "next →"),
+      element("button", { type: "button", onclick: () => closeCall(view) }, "Close"),
+    ),
+    callState(view, call),
+    element("div.facts", {}, callFacts(call), callTiming(call), callParameters(page, call)),
+    callLedTo(view, call),
+    askedPart(view, key, call),
+    answerPart(view, key, call),
+    element("h4", {}, "Bodies as they passed"),
+    bodyDisclosure(view, `${key}.request`, "Request", call.request_body),
+    bodyDisclosure(view, `${key}.response`, "Response", call.response_body),
+  );
+}
+
+/** @param {View} view @param {number} place @param {string} label */
+function callStep(view, place, label) {
+  const there = place >= 0 && place < view.page.calls.length;
+  return element("button", { type: "button", disabled: !there, onclick: () => openCall(view, place) }, label);
+}
+
+/** How it ended, where that needs words; and the attempts that belong to it. @param {View} view @param {ModelCall} call */
+function callState(view, call) {
+  const { calls } = view.page;
+  const later = calls.findIndex((other) => other.retry_of !== null && calls[other.retry_of] === call);
+  const attempts = [
+    call.retry_of === null ? null : [`Attempt ${call.attempt ?? "again"}, after that of `, callLink(view.page, call.retry_of), ". "],
+    later < 0 ? null : ["It was tried again by ", callLink(view.page, later), ". "],
+  ];
+  return element(
+    "div",
+    {},
+    hasFailed(call)
+      ? element("div.fault", {}, element("strong.bad", {}, failureWord(call)), call.error_message ? [": ", scalarValue(view, `call.${call.id}.error`, call.error_message)] : null)
+      : null,
+    attempts.some(Boolean) ? element("p", {}, attempts.flat()) : null,
+    call.discarded ? element("p", {}, "The agent did not read its answer to the end.") : null,
+  );
+}
+
+/** @param {PageDocument} page @param {number} place */
+function callLink(page, place) {
+  return element("a", { href: `#call-${page.calls[place].id}` }, `call ${count(place + 1)}`);
+}
+
+/** @param {"h3" | "h4"} level of the heading @param {string} title @param {[string, Content][]} lines */
+function factList(level, title, lines) {
+  return element(
+    "div",
+    {},
+    element(level, {}, title),
+    element("dl", {}, lines.flatMap(([label, value]) => [element("dt", {}, recorded(label)), element("dd", {}, value)])),
   );
 }
 
 /** @param {ModelCall} call */
-function callSentence(call) {
-  const tries = call.attempt !== null && call.attempt > 1 ? `, attempt ${call.attempt}` : "";
-  const end = call.outcome === "completed" ? `HTTP ${call.status ?? UNKNOWN}` : words(call.outcome);
-  return recorded(`${call.method} ${call.path}${call.endpoint ? ` at ${call.endpoint}` : ""}: ${end}${tries}${call.discarded ? ", and the agent never saw this answer" : ""}`);
+function callFacts(call) {
+  const model =
+    call.model_asked === call.model_answered || call.model_answered === null
+      ? [recorded(call.model_asked ?? UNKNOWN)]
+      : [recorded(call.model_asked ?? UNKNOWN), ", answered by ", recorded(call.model_answered)];
+  const reasoning = call.reasoning === null ? "" : `, of it reasoning ${count(call.reasoning)}`;
+  return factList("h4", "Call", [
+    ["Model", model],
+    ["Endpoint", recorded(`${call.method} ${call.endpoint ?? ""}${call.path}`)],
+    ["Form", `${call.api ? words(call.api) : UNKNOWN}${call.streamed ? ", streamed" : ""}`],
+    ["Status", `${call.status ?? UNKNOWN}, ${words(call.outcome)}`],
+    ["Finish", recorded(call.finish.join(", ") || UNKNOWN)],
+    ["Tokens", `${count(call.prompt)} in, of it cached ${count(call.cached)}; ${count(call.completion)} out${reasoning}`],
+    ["Counted by", [words(call.usage_source), call.usage_reason ? [element("span.note", {}, recorded(call.usage_reason))] : null].flat()],
+    ["Request hash", element("code", {}, call.request_hash ?? UNKNOWN)],
+  ]);
+}
+
+/** @param {ModelCall} call */
+function callTiming(call) {
+  const end = call.end_ms === null ? "not ended" : duration(call.end_ms);
+  return factList("h4", "Timing", [
+    ["From the start", `${duration(call.start_ms)} to ${end}`],
+    ...call.timing.map(([name, ms]) => /** @type {[string, Content]} */ ([words(name), duration(ms)])),
+  ]);
 }
 
 /** @param {PageDocument} page @param {ModelCall} call */
-function callFacts(page, call) {
-  /** @type {[string, Content][]} */
-  const facts = [
-    ["Started", timestamp(page.origin_ms + call.start_ms)],
-    ["Model asked", call.model_asked === null ? UNKNOWN : recorded(call.model_asked)],
-    ["Model answered", call.model_answered === null ? UNKNOWN : recorded(call.model_answered)],
-    ["API", call.api ?? UNKNOWN],
-    ["Streamed", call.streamed ? "yes" : "no"],
-    ["Request hash", element("code", {}, call.request_hash ?? UNKNOWN)],
-    ["Tokens", `${count(call.prompt)} in (${count(call.cached)} cached), ${count(call.completion)} out (${count(call.reasoning)} reasoning)`],
-    ["Told by", [call.usage_source, call.usage_reason ? [": ", recorded(call.usage_reason)] : null].flat(2)],
-    ["Finish", recorded(call.finish.join(", ") || UNKNOWN)],
-    ["Tools offered", call.tools === null ? UNKNOWN : recorded(call.tools.join(", ") || "none")],
-    ...call.parameters.map(([name, value]) => /** @type {[string, Content]} */ ([name, recorded(value)])),
-    ...call.timing.map(([label, ms]) => /** @type {[string, Content]} */ ([label, duration(ms)])),
-  ];
-  return element("dl.grid", {}, facts.flatMap(([label, value]) => [element("dt", {}, recorded(label)), element("dd", {}, value)]));
+function callParameters(page, call) {
+  const since = call.asked?.since ?? null;
+  const lines = changedParameters(call, since === null ? null : page.calls[since]).map(({ name, value, was }) => {
+    const shown = element("code", {}, recorded(value));
+    return /** @type {[string, Content]} */ ([name, was === null ? shown : [shown, element("span.note", {}, "before: ", recorded(was))]]);
+  });
+  const tools = call.tools === null ? UNKNOWN : call.tools.length ? recorded(call.tools.join(", ")) : "none";
+  return factList("h4", "Parameters", [...lines, ["Tools offered", tools]]);
 }
 
-/** @param {View} view @param {number} index @returns {Content} */
-function askedView({ page }, index) {
-  const call = page.calls[index];
-  const asked = call.asked;
-  if (asked === null) return absent(call.unreadable ?? "the request could not be read");
-  const since = asked.since === null ? null : asked.since;
-  const change =
-    since === null
-      ? `It begins a conversation: ${count(asked.added.length)} messages.`
-      : `Against call ${since + 1} it keeps ${count(asked.kept)} messages, leaves out ${count(asked.dropped)} and adds ${count(asked.added.length)}.`;
-  return [
-    element("p", {}, change),
-    asked.kept
-      ? disclosure(`The ${count(asked.kept)} messages that were there before`, () => conversation(page, index).slice(0, asked.kept).map((place) => messageView(page.messages[place])))
+/** @param {View} view @param {ModelCall} call */
+function callLedTo(view, call) {
+  const { changes } = view.page;
+  if (!call.led_to.length || !changes) return null;
+  return element(
+    "div",
+    {},
+    element("h4", {}, "Changes that it led to"),
+    element(
+      "ul.plain",
+      {},
+      call.led_to.map(({ file, confidence, tool }) =>
+        element(
+          "li",
+          {},
+          element("a", { href: `#change-${file}` }, recorded(changes.files[file].path)),
+          element("span.quiet", {}, ` ${words(confidence)}${tool ? `, by ${marked(tool)}` : ""}`),
+        ),
+      ),
+    ),
+  );
+}
+
+/** @param {View} view @param {string} key @param {ModelCall} call */
+function askedPart(view, key, call) {
+  const { asked } = call;
+  if (!asked) return [element("h4", {}, "Request"), absent(call.unreadable ?? "The request could not be read.")];
+  const { kept, dropped } = earlierMessages(view.page, asked);
+  const before = asked.since === null ? null : callLink(view.page, asked.since);
+  return element(
+    "div",
+    {},
+    element("h4", {}, before ? "New in the request" : "Messages of the request"),
+    before
+      ? element("p.quiet", {}, "Against ", before, `: kept ${count(asked.kept)}, left out ${count(asked.dropped)}, added ${count(asked.added.length)}.`)
       : null,
-    ...asked.added.map((place) => messageView(page.messages[place], since === null ? undefined : "new")),
-  ];
+    kept.length ? disclosure(view, `${key}.kept`, `${counted(kept.length, "message")} kept`, () => messageList(view, `${key}.kept`, kept)) : null,
+    dropped.length
+      ? disclosure(view, `${key}.dropped`, `${counted(dropped.length, "message")} left out`, () => messageList(view, `${key}.dropped`, dropped))
+      : null,
+    asked.added.length ? messageList(view, `${key}.added`, asked.added) : absent("No message was added."),
+  );
 }
 
-/** @param {PageDocument} page @param {ModelCall} call @returns {Content} */
-function answersView(page, call) {
-  if (call.answers === null) return absent(call.unreadable ?? "the answer could not be read");
-  if (!call.answers.length) return absent("it holds no message");
-  const several = call.answers.length > 1;
-  return call.answers.map((place, choice) => messageView(page.messages[place], several ? `choice ${choice + 1}` : undefined));
-}
-
-/** @param {PageDocument} page @param {ModelCall} call @returns {Content} */
-function ledToView(page, call) {
-  const files = page.changes?.files;
-  if (!files || !call.led_to.length) return null;
-  const items = call.led_to.map((led) => element("li", {}, element("a", { href: `#file-${led.file}` }, recorded(files[led.file].path)), ` ${led.confidence}`, led.tool ? [" by ", recorded(led.tool)] : null));
-  return [element("h4", {}, "What it led to in the workdir"), element("ul", {}, items)];
+/** @param {View} view @param {string} key @param {ModelCall} call */
+function answerPart(view, key, call) {
+  const choices = call.answers ?? [];
+  return element(
+    "div",
+    {},
+    element("h4", {}, choices.length > 1 ? `Answer, ${choices.length} choices` : "Answer"),
+    choices.length ? messageList(view, `${key}.answer`, choices) : absent(call.unreadable ?? "There is no answer."),
+  );
 }

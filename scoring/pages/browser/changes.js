@@ -1,67 +1,123 @@
 /** What became of the workdir. */
 
+/** Classes whose files are open at first. */
+const REVIEWED = new Set(["protected", "expected", "unexpected", "external"]);
+
+/** Files whose diff is open at first, at most, and the lines that such a one may have. */
+const OPEN_FILES = 20;
+const OPEN_LINES = 400;
+
+/** By operation, its letter and word. @type {Record<string, [string, string]>} */
+const OPERATIONS = { add: ["A", "added"], remove: ["D", "removed"], modify: ["M", "modified"], rename: ["R", "renamed"], mode: ["P", "permissions changed"] };
+
 /** @param {View} view @returns {HTMLElement | null} */
 function changesSection(view) {
-  const { page } = view;
-  const changes = page.changes;
-  if (changes === null) return section("changes", "Changes", absent(page.reasons.changes ?? "the workdir was not recorded"));
-  const findings = page.scorecard.axes.flatMap((score) => score.findings);
-  const elsewhere = findings.filter((finding) => !changes.files.some((file) => file.path === finding.path));
+  const { changes, reasons } = view.page;
+  if (!changes) return section("changes", "Changes", absent(reasons.changes ?? "No snapshots of the workdir were kept."));
+  const total = changes.files.length;
+  const findings = integrityFindings(view.page);
+  const paths = new Set(changes.files.map((file) => file.path));
+  const elsewhere = findings.filter((finding) => finding.path === null || !paths.has(finding.path));
   return section(
     "changes",
-    `Changes (${count(changes.files.length)})`,
-    classesTable(changes),
-    elsewhere.length ? element("div.findings", {}, element("h3", {}, "Findings"), element("ul", {}, elsewhere.map((finding) => element("li", {}, findingText(finding), finding.path ? [" in ", element("code", {}, recorded(finding.path))] : null, finding.excerpt ? longText(finding.excerpt) : null)))) : null,
-    changes.files.length ? null : element("p", {}, "Nothing changed."),
-    changes.classes.map((kind, place) => classView(view, kind, place, findings)),
-    gitView(changes),
-    changes.unseen.length ? disclosure(`Could not be seen (${changes.unseen.length})`, () => table("What could not be seen", ["Path", "Why"], changes.unseen.map(([path, why]) => [recorded(path), recorded(why)]))) : null,
-    page.reasons.changes ? element("p.note", {}, recorded(page.reasons.changes)) : null,
+    `Changes (${count(total)})`,
+    element("ul.classes", {}, changes.classes.map((kind) => element(`li${kind.count ? "" : ".none"}`, {}, element("strong", {}, count(kind.count)), ` ${marked(kind.label)}`))),
+    reasons.changes ? absent(reasons.changes) : null,
+    elsewhere.length ? [element("h3", {}, "Findings outside these files"), elsewhere.map((finding) => findingBlock(view, finding))] : null,
+    changes.classes.map((kind, place) => changeClass(view, changes, place, findings)),
+    gitTable(changes),
+    unseenList(changes),
   );
 }
 
-/** @param {Changes} changes */
-function classesTable(changes) {
-  return table("Changed files by class", ["Class", "Files", "Meaning"], changes.classes.map((kind) => [kind.label, count(kind.count), kind.meaning]));
+/** @param {PageDocument} page */
+function integrityFindings(page) {
+  return page.scorecard.axes.flatMap((axis) => axis.findings);
 }
 
-/** @param {View} view @param {Changes["classes"][number]} kind @param {number} place @param {Finding[]} findings */
-function classView(view, kind, place, findings) {
-  const files = /** @type {Changes} */ (view.page.changes).files.map((file, index) => ({ file, index })).filter(({ file }) => file.class === place);
+/** @param {View} view @param {Changes} changes @param {number} place @param {Finding[]} findings */
+function changeClass(view, changes, place, findings) {
+  const kind = changes.classes[place];
+  const files = changes.files.map((file, at) => ({ file, at })).filter(({ file }) => file.class === place);
   if (!files.length) return null;
-  const opened = kind.name === "protected" || kind.name === "expected" || kind.name === "unexpected";
-  return element("div", {}, element("h3", {}, `${kind.label} (${count(files.length)})`), files.map(({ file, index }) => fileView(view, file, index, findings.filter((finding) => finding.path === file.path), opened && files.length <= 20)));
+  const list = element("div.files");
+  const open = REVIEWED.has(kind.name);
+  showSome(list, files, 200, "files", ({ file, at }, order) =>
+    changedFile(view, file, at, findings.filter((finding) => finding.path === file.path), open && order < OPEN_FILES),
+  );
+  return element(
+    "div.change-class",
+    {},
+    element("h3", {}, recorded(kind.label), " ", element("span.quiet", {}, counted(files.length, "file"))),
+    element("p.quiet", {}, recorded(kind.meaning)),
+    list,
+  );
 }
 
-/** @param {View} view @param {ChangedFile} file @param {number} index @param {Finding[]} findings @param {boolean} opened */
-function fileView(view, file, index, findings, opened) {
-  const lines = file.lines_added === null && file.lines_removed === null ? "" : ` +${count(file.lines_added)} −${count(file.lines_removed)}`;
-  const summary = [element("code", {}, recorded(file.old_path ? `${file.old_path} → ${file.path}` : file.path)), ` ${file.operation}${lines}`, findings.length ? element("span.word.bad", {}, `${findings.length} findings`) : null];
-  const whole = findings.filter((finding) => finding.line === null);
-  const made = disclosure(
-    summary,
-    () => [
-      ledByView(view, file),
-      file.note ? element("p.note", {}, recorded(file.note)) : null,
-      whole.length ? element("ul", {}, whole.map((finding) => element("li", {}, findingText(finding)))) : null,
-      file.patch ? patchView(file, findings) : absent(file.note ?? "there are no lines to show"),
-    ],
-    opened,
-  );
-  made.id = `file-${index}`;
+/** @param {View} view @param {ChangedFile} file @param {number} at @param {Finding[]} findings @param {boolean} first */
+function changedFile(view, file, at, findings, first) {
+  const [letter, word] = OPERATIONS[file.operation] ?? ["•", words(file.operation)];
+  const summary = [
+    element(`span.operation.${OPERATIONS[file.operation] ? file.operation : "other"}`, { title: word }, letter),
+    element("span.path", {}, file.old_path ? [recorded(file.old_path), " → "] : null, recorded(file.path)),
+    !file.lines_added ? null : element("span.plus", {}, `+${count(file.lines_added)}`),
+    !file.lines_removed ? null : element("span.minus", {}, `−${count(file.lines_removed)}`),
+    findings.length ? element("span.mark.warn", {}, `⚑ ${counted(findings.length, "finding")}`) : null,
+  ];
+  const short = (file.lines_added ?? 0) + (file.lines_removed ?? 0) <= OPEN_LINES;
+  const made = disclosure(view, `change.${file.path}`, summary, () => changeOf(view, file, findings, word), first && short);
+  made.id = `change-${at}`;
   made.className = "file";
   return made;
 }
 
-/** @param {View} view @param {ChangedFile} file */
-function ledByView(view, file) {
-  if (!file.led_by.length) return null;
-  const calls = file.led_by.flatMap((led, place) => [place ? ", " : "", element("a", { href: `#call-${view.page.calls[led.call].id}` }, `call ${led.call + 1}`), ` (${led.confidence}${led.tool ? `, ${led.tool}` : ""})`]);
-  return element("p.note", {}, "Led to by ", calls);
+/** @param {View} view @param {ChangedFile} file @param {Finding[]} findings @param {string} word */
+function changeOf(view, file, findings, word) {
+  const led = file.led_by.map(({ call, confidence, tool }, place) => [
+    place ? "; " : "From ",
+    callLink(view.page, call),
+    ` (${words(confidence)}${tool ? `, ${marked(tool)}` : ""})`,
+  ]);
+  return element(
+    "div.change",
+    {},
+    element("p.quiet", {}, `${word.charAt(0).toUpperCase()}${word.slice(1)}. `, file.note ? [sentence(file.note), " "] : null, led.length ? [...led.flat(), "."] : null),
+    file.patch ? patchTable(view, file, findings) : findings.map((finding) => findingBlock(view, finding)),
+    file.cut ? absent(`${counted(file.cut, "more character")} of this diff are not in this page.`) : null,
+  );
 }
 
 /** @param {Changes} changes */
-function gitView(changes) {
+function gitTable(changes) {
   if (!changes.git.length) return null;
-  return disclosure(`State of git (${changes.git.length})`, () => table("Changes of the state of git", ["What", "Before", "After", ""], changes.git.map((item) => [recorded(`${item.repository} ${item.kind} ${item.name}`), recorded(item.before ?? UNKNOWN), recorded(item.after ?? UNKNOWN), item.runs ? element("span.word.bad", {}, "git runs it") : ""])));
+  const rows = changes.git.map((item) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, recorded(item.kind.replaceAll("_", " "))),
+      element("td", {}, recorded(item.name), item.runs ? element("span.mark.warn", {}, "git runs it") : null),
+      element("td", {}, element("code", {}, recorded(item.before ?? UNKNOWN))),
+      element("td", {}, element("code", {}, recorded(item.after ?? UNKNOWN))),
+      element("td", {}, recorded(item.repository)),
+    ),
+  );
+  const heads = ["Kind", "Name", "Before", "After", "Repository"].map((head) => element("th", { scope: "col" }, head));
+  return [
+    element("h3", {}, "What git keeps"),
+    element(
+      "div.table-box",
+      { tabindex: 0, role: "group", "aria-label": "Changes of what git keeps" },
+      element("table", {}, element("thead", {}, element("tr", {}, heads)), element("tbody", {}, rows)),
+    ),
+  ];
+}
+
+/** @param {Changes} changes */
+function unseenList(changes) {
+  if (!changes.unseen.length) return null;
+  const list = element("dl.wide");
+  showSome(list, changes.unseen, 100, "places", ([path, why]) =>
+    element("div", {}, element("dt", {}, element("code", {}, recorded(path))), element("dd", {}, recorded(why))),
+  );
+  return [element("h3", {}, "What could not be seen"), element("div", {}, list)];
 }

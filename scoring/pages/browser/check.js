@@ -1,28 +1,61 @@
 /** What the check said. */
 
 /** @param {View} view @returns {HTMLElement | null} */
-function checkSection({ page }) {
-  const check = page.check;
-  if (check === null) return section("check", "Check", absent(page.reasons.check ?? "no check was recorded"));
+function checkSection(view) {
+  const { check, reasons } = view.page;
+  if (!check) return section("check", "Check", absent(reasons.check ?? "No check was recorded."));
   return section(
     "check",
     "Check",
-    element("p", {}, element(`span.word.${check.passed ? "good" : check.passed === null ? "warn" : "bad"}`, {}, check.passed === null ? "says nothing" : check.passed ? "passed" : "failed"), ` ${checkEnd(check)} in ${duration(check.duration_ms)}`),
-    check.command === null ? null : codeBlock(check.command, "the check’s command"),
-    check.note ? element("p.note", {}, recorded(check.note)) : null,
-    check.tests ? table(`Tests (${check.report_format})`, ["Test", "Outcome", "Time", "Message"], check.tests.map((test) => [recorded(test.name), element(`span.word.${test.outcome === "passed" ? "good" : test.outcome === "skipped" ? "warn" : "bad"}`, {}, test.outcome), test.seconds === null ? UNKNOWN : duration(1000 * test.seconds), test.message ? recorded(test.message) : ""])) : absent("no report of single tests was found"),
-    outputView("Standard output", check.stdout),
-    outputView("Standard error", check.stderr),
+    element("p.verdict", {}, checkVerdict(check), element("span", {}, checkSentence(check))),
+    check.command === null ? null : codeBlock("Command of the check", check.command),
+    check.note ? element("p.quiet", {}, sentence(check.note)) : null,
+    check.tests ? [element("h3", {}, `Tests (${count(check.tests.length)})`), testTable(view, check.tests)] : null,
+    outputOf(view, "stdout", "Standard output", check.stdout),
+    outputOf(view, "stderr", "Standard error", check.stderr),
   );
 }
 
 /** @param {Check} check */
-function checkEnd(check) {
-  if (check.timed_out) return "timed out";
-  return check.exit_code === null ? `ended by signal ${check.signal ?? UNKNOWN}` : `exit code ${check.exit_code}`;
+function checkVerdict({ passed }) {
+  if (passed === null) return element("strong.outcome.warn", {}, "no verdict");
+  return passed ? element("strong.outcome.good", {}, "passed") : element("strong.outcome.bad", {}, "failed");
 }
 
-/** @param {string} title @param {string | null} text @returns {Content} */
-function outputView(title, text) {
-  return [element("h3", {}, title), text === null ? absent("it was not kept") : text === "" ? absent("empty") : longText(text)];
+/** @param {Check} check */
+function checkSentence(check) {
+  const end = check.timed_out ? "It did not end in time" : check.signal !== null ? `Signal ${check.signal} ended it` : `Exit code ${check.exit_code ?? UNKNOWN}`;
+  const time = check.duration_ms === null ? "" : ` after ${duration(check.duration_ms)}`;
+  const where = check.fresh_copy === null ? "" : check.fresh_copy ? ", in a fresh copy of the workdir" : ", in the workdir itself";
+  return `${end}${time}${where}.${check.report_format ? ` Report: ${marked(check.report_format)}.` : ""}`;
+}
+
+/** By outcome of a test, its sign and colour. @type {Record<string, [string, string]>} */
+const TEST_SIGNS = { passed: ["✓", "good"], failed: ["✗", "bad"], error: ["✗", "bad"], skipped: ["–", "quiet"] };
+
+/** @param {View} view @param {NonNullable<Check["tests"]>} tests */
+function testTable(view, tests) {
+  const body = element("tbody");
+  const heads = ["Outcome", "Test", "Time"].map((head) => element(`th${head === "Time" ? ".number" : ""}`, { scope: "col" }, head));
+  const table = element("table", {}, element("thead", {}, element("tr", {}, heads)), body);
+  const box = element("div.table-box", { tabindex: 0, role: "group", "aria-label": "Tests of the check" }, table);
+  const rows = tests.map((test, place) => ({ test, place }));
+  showMore(box, body, rows, ({ test, place }) => {
+    const [sign, tone] = TEST_SIGNS[test.outcome] ?? ["?", "warn"];
+    return element(
+      "tr",
+      {},
+      element("td", {}, element(`span.sign.${tone}`, { "aria-hidden": "true" }, sign), ` ${words(test.outcome)}`),
+      element("td.wrap", {}, recorded(test.name), test.message ? longText(view, `test.${place}`, test.message, "Message of the test") : null),
+      element("td.number", {}, duration(test.seconds === null ? null : 1000 * test.seconds)),
+    );
+  });
+  return box;
+}
+
+/** @param {View} view @param {string} name @param {string} title @param {string | null} text */
+function outputOf(view, name, title, text) {
+  const body =
+    text === null ? absent("It was not kept.") : text === "" ? absent("Empty.") : longText(view, `check.${name}`, text, title);
+  return element("div", {}, element("h3", {}, title, text ? copyButton(title, () => text) : null), body);
 }

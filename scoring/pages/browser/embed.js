@@ -1,15 +1,17 @@
 /** How to show this result elsewhere. */
 
 /** @param {View} view @returns {HTMLElement | null} */
-function embedSection({ page }) {
-  const { badge, markdown, html, iframe } = page.embed;
-  if (!badge) return null;
-  const forms = [["Markdown", markdown], ["HTML", html], ["Card", iframe]].filter(([, text]) => text);
+function embedSection(view) {
+  const { badge, markdown, html, iframe } = view.page.embed;
+  /** @type {[string, string][]} */
+  const forms = [["Markdown", markdown], ["HTML", html], ["Card in a frame", iframe], ["Badge, SVG", badge]];
+  const shown = forms.filter(([, text]) => text);
+  if (!shown.length) return null;
+  const image = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(badge)}`;
   return section(
     "embed",
     "Embed this result",
-    element("p", {}, element("img", { src: `data:image/svg+xml,${encodeURIComponent(badge)}`, alt: `Badge: ${page.scorecard.outcome.reason}` })),
-    forms.map(([title, text]) => [element("h3", {}, title), codeBlock(text, title)]).flat(),
-    disclosure("The badge’s SVG", () => codeBlock(badge, "the badge")),
+    badge ? element("p", {}, element("img", { src: image, alt: "Badge of this result" })) : null,
+    shown.map(([title, text]) => [element("h3", {}, title), codeBlock(title, text)]).flat(),
   );
 }

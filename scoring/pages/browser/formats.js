@@ -10,7 +10,7 @@ function count(value) {
 /** A span of time. @param {number | null} ms milliseconds */
 function duration(ms) {
   if (ms === null) return UNKNOWN;
-  if (ms < 1000) return `${ms < 10 ? ms.toPrecision(2) : Math.round(ms)} ms`;
+  if (ms < 1000) return `${ms < 10 ? Number(ms.toPrecision(2)) : Math.round(ms)} ms`;
   const seconds = ms / 1000;
   if (seconds < 60) return `${seconds.toFixed(2)} s`;
   const minutes = Math.floor(seconds / 60);
@@ -30,30 +30,46 @@ function timestamp(unixMs) {
   return new Date(unixMs).toISOString().replace("T", " ").replace("Z", " UTC");
 }
 
-/** A share as per cent. @param {number} share */
-function percent(share) {
-  return `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+/** The same without its day. @param {number} unixMs */
+function timeOfDay(unixMs) {
+  return new Date(unixMs).toISOString().slice(11, 23);
 }
 
-/** By unit (UCUM): how a value of it is written. @type {Record<string, (value: number) => string>} */
+/** A share of a whole. @param {number | null} fraction */
+function percent(fraction) {
+  if (fraction === null) return UNKNOWN;
+  const value = 100 * fraction;
+  if (value > 0 && value < 0.1) return "< 0.1 %";
+  return `${value.toFixed(1)} %`;
+}
+
+/** An amount of money. @param {number | null} amount */
+function dollars(amount) {
+  if (amount === null) return UNKNOWN;
+  return `$${amount > 0 && amount < 0.1 ? Number(amount.toPrecision(2)) : amount.toFixed(2)}`;
+}
+
+/** Many and one. @param {number} many @param {string} one @param {string} [several] */
+function counted(many, one, several = `${one}s`) {
+  return `${count(many)} ${many === 1 ? one : several}`;
+}
+
+/** By unit, how a value of an axis is written. @type {Record<string, (value: number) => string>} */
 const UNITS = {
-  "1": (value) => String(Number(value.toPrecision(3))),
+  1: (value) => value.toFixed(3),
   "{token}": (value) => `${count(value)} tokens`,
-  ms: (value) => duration(value),
-  USD: (value) => `$${value < 0.01 ? value.toPrecision(2) : value.toFixed(2)}`,
+  USD: dollars,
+  ms: duration,
 };
 
-/** By bound: what stands before a value. @type {Record<string, string>} */
-const BOUNDS = { lower: "≥ ", upper: "≤ " };
-
-/** A score with its unit and its bound. @param {AxisValue} score */
-function scoreText(score) {
-  if (score.value === null) return UNKNOWN;
-  const write = UNITS[score.unit] ?? ((/** @type {number} */ value) => `${value} ${score.unit}`);
-  return `${BOUNDS[score.bound ?? ""] ?? ""}${write(score.value)}`;
+/** A value with its unit. @param {number | null} value @param {string} unit as UCUM writes it */
+function quantity(value, unit) {
+  if (value === null) return UNKNOWN;
+  const write = UNITS[unit];
+  return write ? write(value) : `${value.toLocaleString("en")} ${marked(unit)}`;
 }
 
 /** A name of the record as words. @param {string} name */
 function words(name) {
-  return name.replaceAll("_", " ");
+  return marked(name).replaceAll("_", " ");
 }

@@ -1,46 +1,37 @@
 /** Messages of a conversation. */
 
-/** @param {Message} message @param {string} [note] */
-function messageView(message, note) {
+/** @param {View} view @param {string} key @param {number[]} places */
+function messageList(view, key, places) {
+  const list = element("ol.messages");
+  return element("div", {}, showSome(list, places, 40, "messages", (place) => messageItem(view, `${key}.${place}`, view.page.messages[place])));
+}
+
+/** @param {View} view @param {string} key @param {Message} message */
+function messageItem(view, key, message) {
+  const role = words(message.role);
   return element(
-    `article.message.${/^[a-z]+$/.test(message.role) ? message.role : "other"}`,
+    `li.message.role-${message.role.replace(/\W/g, "")}`,
     {},
-    element("h5", {}, recorded(message.role), note ? element("span.note", {}, ` ${note}`) : null),
-    message.tool_call_id ? element("p.note", {}, "answers tool call ", element("code", {}, recorded(message.tool_call_id))) : null,
-    message.reasoning ? disclosure("Reasoning", () => longText(/** @type {string} */ (message.reasoning))) : null,
-    message.text ? longText(message.text, message.cut ? `${count(message.cut)} more characters are not on the page` : null) : null,
-    message.refusal ? element("p", {}, "Refusal: ", recorded(message.refusal)) : null,
-    message.tool_calls.map(toolCallView),
+    element(
+      "p.role",
+      {},
+      element("strong", {}, role),
+      message.tool_call_id ? [" answers ", element("code", {}, recorded(message.tool_call_id))] : null,
+    ),
+    message.reasoning ? [element("p.kind", {}, "reasoning"), longText(view, `${key}.reasoning`, message.reasoning, "Reasoning")] : null,
+    message.refusal ? [element("p.kind", {}, "refusal"), longText(view, `${key}.refusal`, message.refusal, "Refusal")] : null,
+    message.text ? longText(view, `${key}.text`, message.text, `Message of ${role}`) : null,
+    message.cut ? absent(`${counted(message.cut, "more character")} are not in this page.`) : null,
+    message.tool_calls.map((call, place) => toolCall(view, `${key}.tool.${place}`, call)),
   );
 }
 
-/** @param {Message["tool_calls"][number]} call */
-function toolCallView(call) {
-  return element("div.toolcall", {}, element("p", {}, "Tool call ", element("code", {}, recorded(call.name)), call.id ? element("span.note", {}, " ", recorded(call.id)) : null), longText(prettyJson(call.arguments)));
-}
-
-/** JSON with line breaks; what is no JSON as it is. @param {string} text */
-function prettyJson(text) {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}
-
-/**
- * All messages of a call's request, in their order: places in `page.messages`.
- * @param {PageDocument} page
- * @param {number} index
- */
-function conversation(page, index) {
-  const chain = [];
-  for (let at = /** @type {number | null} */ (index); at !== null; at = page.calls[at].asked?.since ?? null) chain.push(at);
-  /** @type {number[]} */
-  let messages = [];
-  for (const at of chain.reverse()) {
-    const asked = page.calls[at].asked;
-    messages = asked ? [...messages.slice(0, asked.kept), ...asked.added] : [];
-  }
-  return messages;
+/** @param {View} view @param {string} key @param {Message["tool_calls"][number]} call */
+function toolCall(view, key, call) {
+  return element(
+    "div.tool-call",
+    {},
+    element("p.kind", {}, "calls ", element("code.name", {}, recorded(call.name)), call.id ? [" as ", element("code", {}, recorded(call.id))] : null),
+    longText(view, key, prettyJson(call.arguments) ?? call.arguments, `Arguments of ${marked(call.name)}`),
+  );
 }

@@ -1,83 +1,106 @@
 /** How the run ended, and its scores. */
 
-/** By whose doing it was: how good that is. @type {Record<string, string>} */
-const TONES = { solved: "good", agent: "bad" };
+/** By reason, the word where it is not the reason itself. @type {Record<string, string>} */
+const OUTCOME_WORDS = { budget: "out of budget", unreachable: "model unreachable", unauthorized: "key not accepted" };
 
-/** The outcome in a word. @param {Scorecard} scorecard */
-function outcomeWord(scorecard) {
-  return element(`span.word.${TONES[scorecard.outcome.party] ?? "warn"}`, {}, words(scorecard.outcome.reason));
+/** Whose doing the end was: how it is coloured, and what it counts as. @type {Record<string, [string, string]>} */
+const PARTIES = {
+  solved: ["good", "It counts as solved."],
+  agent: ["bad", "It counts as an attempt that failed."],
+  provider: ["warn", "That is the provider's doing: the run is not graded."],
+  check: ["warn", "That is the check's doing: the run is not graded."],
+  harness: ["warn", "That is the harness's doing: the run is not graded."],
+  cancelled: ["warn", "The run is not graded."],
+  unknown: ["warn", "The record does not tell whether the task was solved."],
+};
+
+/** The outcome as one word, or two. @param {string} party @param {string} reason */
+function outcomeWord(party, reason) {
+  const tone = (PARTIES[party] ?? ["warn"])[0];
+  return element(`strong.outcome.${tone}`, {}, OUTCOME_WORDS[reason] ?? words(reason));
 }
 
 /** @param {View} view @returns {HTMLElement | null} */
-function outcomeSection({ page }) {
-  const { scorecard, seal } = page;
+function outcomeSection(view) {
+  const { scorecard, live } = view.page;
+  const { party, reason, message } = scorecard.outcome;
+  const counts = (PARTIES[party] ?? ["", ""])[1];
   return section(
     "outcome",
     "Outcome",
-    element("p.outcome", {}, outcomeWord(scorecard), " ", recorded(scorecard.outcome.message)),
-    scoresTable(scorecard),
-    scorecard.composites.map(compositeView),
-    sealView(seal),
-    page.published ? disclosure("The published profile’s own keys", () => valueView(page.published)) : null,
+    element(
+      "p.verdict",
+      {},
+      live ? element("strong.outcome.warn", {}, "running") : outcomeWord(party, reason),
+      element("span", {}, live ? "The run goes on: all that stands here may still change." : [sentence(message), " ", counts]),
+    ),
+    sealLine(view.page.seal),
+    element("h3", {}, "Scores"),
+    element("ul.scores", {}, scorecard.axes.map(scoreCell)),
+    scorecard.composites.map(compositeFigure),
+    publishedBeside(view),
   );
 }
 
-/** @param {Scorecard} scorecard */
-function scoresTable(scorecard) {
-  return table(
-    "Scores, axis by axis",
-    ["Axis", "Value", "Status", "Source", "n", "Why"],
-    scorecard.axes.map((score) => [
-      element("a", { href: `#axis-${score.axis}` }, words(score.axis)),
-      element("span.value", {}, scoreText(score)),
-      words(score.status),
-      score.source ?? UNKNOWN,
-      count(score.n),
-      score.reason ? recorded(score.reason) : "",
-    ]),
-  );
-}
-
-/** A composite as an interval, drawn to scale. @param {Composite} made */
-function compositeView(made) {
-  const said = made.lower === null || made.upper === null ? "not ranked" : made.value !== null ? made.value.toFixed(3) : `${made.lower.toFixed(3)} to ${made.upper.toFixed(3)}`;
-  const missing = made.parts.filter((part) => part.reason !== null);
-  return element(
-    "div.composite",
-    {},
-    element("h3", {}, `Composite ${made.profile} `, element("span.value", {}, said)),
-    made.lower === null || made.upper === null ? null : intervalBar(made.lower, made.upper, said),
-    element("p", {}, `${percent(made.coverage)} of the weight was measured.`, made.reason ? [" ", recorded(made.reason)] : null),
-    missing.length ? element("ul", {}, missing.map((part) => element("li", {}, `${words(part.name)} (weight ${part.weight}): `, recorded(part.reason ?? "")))) : null,
-    gatesView(made.gates),
-  );
-}
-
-/** @param {Record<string, boolean | null>} gates */
-function gatesView(gates) {
-  const names = Object.entries(gates);
-  if (!names.length) return null;
-  const said = names.map(([name, passed]) => `${words(name)}: ${passed === null ? "not known" : passed ? "passed" : "not passed"}`);
-  return element("p", {}, `Gates: ${said.join(", ")}`);
-}
-
-/** From 0 to 1. @param {number} lower @param {number} upper @param {string} said */
-function intervalBar(lower, upper, said) {
-  const range = element("span.range");
-  range.style.left = `${100 * lower}%`;
-  range.style.width = `${Math.max(100 * (upper - lower), 0.6)}%`;
-  return element("div.interval", { role: "img", "aria-label": `${said}, on a scale from 0 to 1` }, range, element("span.low", {}, "0"), element("span.high", {}, "1"));
-}
+/** By state of the seal: its sign, colour and what it means. @type {Record<string, [string, string, string]>} */
+const SEALS = {
+  sealed: ["✓", "good", "Sealed, and verified: nothing that was recorded is missing or altered."],
+  open: ["○", "warn", "Not sealed: if something of the record were missing, it would not show."],
+  damaged: ["✗", "bad", "Damaged: the record is not what was recorded."],
+};
 
 /** @param {Seal} seal */
-function sealView(seal) {
-  const sentences = [...seal.problems, ...seal.notes];
+function sealLine(seal) {
+  const [sign, tone, said] = SEALS[seal.state] ?? ["?", "warn", `State of the record: ${words(seal.state)}.`];
+  const calls =
+    seal.calls === seal.finished_calls
+      ? counted(seal.calls, "call")
+      : `${counted(seal.calls, "call")}, ${count(seal.finished_calls)} of them ended`;
+  const holds = `${calls}, ${counted(seal.lines, "line")}, ${counted(seal.bodies, "body", "bodies")}.`;
+  const told = [...seal.problems, ...seal.notes];
   return element(
     "div.seal",
     {},
-    element("h3", {}, "Record: ", element(`span.word.${seal.state === "sealed" ? "good" : seal.state === "damaged" ? "bad" : "warn"}`, {}, seal.state)),
-    element("p", {}, `${count(seal.calls)} calls, ${count(seal.finished_calls)} of them finished, in ${count(seal.lines)} lines and ${count(seal.bodies)} bodies.`),
-    seal.head ? element("p.note", {}, "Seal ", element("code", {}, seal.head)) : null,
-    sentences.length ? element("ul", {}, sentences.map((sentence) => element("li", {}, recorded(sentence)))) : null,
+    element("p", {}, element(`span.sign.${tone}`, { "aria-hidden": "true" }, sign), ` ${said} ${holds}`),
+    told.length ? element("ul.plain", {}, told.map((line) => element("li", {}, recorded(line)))) : null,
+  );
+}
+
+/** By bound, the sign before the value and its words. @type {Record<string, [string, string]>} */
+const BOUNDS = { lower: ["≥", "at least"], upper: ["≤", "at most"] };
+
+/** By status, its words. @type {Record<string, string>} */
+const STATUSES = {
+  measured: "measured",
+  partial: "measured in part",
+  missing: "missing",
+  not_applicable: "does not apply",
+  error: "error",
+};
+
+/** A value of an axis with its bound. @param {AxisValue} axis */
+function axisQuantity(axis) {
+  const [sign, said] = (axis.value !== null && axis.bound && BOUNDS[axis.bound]) || [null, null];
+  return [
+    sign ? element("abbr", { title: /** @type {string} */ (said) }, sign) : null,
+    sign ? " " : null,
+    quantity(axis.value, axis.unit),
+  ];
+}
+
+/** @param {AxisValue} axis */
+function scoreCell(axis) {
+  const tone = { error: ".bad", missing: ".warn", partial: ".warn" }[/** @type {string} */ (axis.status)] ?? "";
+  const source = axis.source ? `from ${words(axis.source).replaceAll("+", " + ")}` : null;
+  const size = axis.n === null ? null : `n = ${count(axis.n)}`;
+  return element(
+    "li",
+    {},
+    element("a.axis", { href: `#axis-${axis.axis}` }, words(axis.axis)),
+    element(`span.value${axis.value === null ? ".none" : ""}`, {}, axisQuantity(axis)),
+    element(`span.status${tone}`, {}, STATUSES[axis.status] ?? words(axis.status)),
+    element("span.source", {}, [source, size].filter((part) => part !== null).join(", ")),
+    axis.reason ? element("span.reason", {}, recorded(axis.reason)) : null,
+    axis.findings.length ? element("span.reason", {}, counted(axis.findings.length, "finding")) : null,
   );
 }

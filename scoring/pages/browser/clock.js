@@ -11,6 +11,13 @@ class TraceClock {
     this.followers = [];
   }
 
+  /** The same time for a page that is made anew, which may end later. @param {number} end */
+  restarted(end) {
+    this.followers = [];
+    this.end = end;
+    return this;
+  }
+
   /** Be told of every change of the time, of the speed and of whether it runs. @param {(now: number) => void} follower */
   follow(follower) {
     this.followers.push(follower);

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export TACHOGRAPH_BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-lowest fuzz test-agents test-backends check benchmark benchmark-export benchmark-reading benchmark-scoring soak clean
+.PHONY: demo test test-slow test-lowest fuzz test-agents test-backends test-browser check benchmark benchmark-export benchmark-reading benchmark-scoring soak clean
 
 demo: $(VENV)/.installed $(VENV)/.local-model
 	$(VENV)/bin/python examples/demo.py
@@ -35,6 +35,16 @@ test-agents: $(VENV)/.installed $(AGENTS:%=.agents/%/.installed)
 BACKENDS ?= receivers chdb
 test-backends: $(VENV)/.installed $(BACKENDS:%=.backends/%/.installed)
 	TACHOGRAPH_BACKENDS="$(BACKENDS)" $(VENV)/bin/python -m pytest -m backends -s tests/backends tests/traces/warehouse
+
+# A real browser, Debian's; axe-core and TypeScript by npm. Pictures of the pages: TACHOGRAPH_SCREENSHOTS=DIR
+test-browser: $(VENV)/.installed .browser/.installed
+	$(VENV)/bin/python -m pytest -m browser -s tests/browser
+
+.browser/.installed: $(VENV)/.installed
+	command -v chromium > /dev/null || apt-get install --yes --quiet chromium
+	npm install --silent --no-audit --no-fund --prefix $(@D) axe-core@4.14.1 typescript@7.0.2
+	$(VENV)/bin/pip install --quiet playwright==1.65.2
+	@touch $@
 
 check: $(VENV)/.installed
 	scripts/check
@@ -108,4 +118,4 @@ $(NODE_AGENTS:%=.agents/%/.installed):
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-lowest .agents .backends build demo-runs
+	rm -rf $(VENV) .venv-lowest .agents .backends .browser build demo-runs

@@ -1,5 +1,7 @@
 """Secrets of many kinds, planted in many places: none lies in the store afterwards, or was printed, in any form."""
 
+import base64
+import gzip
 import json
 import shutil
 import signal
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from tachograph.scoring import SNAPSHOT_NAMES
+from tachograph.scoring.pages import read_page, render_page
 from tachograph.scoring.workdir import read_snapshot
 from tachograph.traces import BodyReader, read_run, verify
 from tachograph.traces.export import PROFILES
@@ -75,8 +78,19 @@ def everything_exported(tachograph: Any, store: Path, env: Mapping[str, str]) ->
     return found
 
 
+def everything_on_pages(store: Path) -> dict[str, bytes]:
+    """The page of each run, and the bodies that are packed in it."""
+    found = {}
+    for run in (path.parent for path in store.glob("*/trace.jsonl")):
+        page = read_page(run)
+        found[f"page {run.name}"] = render_page(page.document, page.bodies)
+        found[f"page {run.name}, document"] = json.dumps(page.document, ensure_ascii=False).encode()
+        found[f"page {run.name}, bodies"] = gzip.decompress(base64.b64decode(page.bodies["data"]))
+    return found
+
+
 def test_no_planted_secret_is_found(tachograph: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In no file of the store, no snapshot, no body, no log, nothing printed or exported; and every place was reached."""
+    """In no file, snapshot, body or log of the store, nothing printed, exported or on a page; and every place was reached."""
     planted = {place: Planted(place, secret, f"mark-{word(10)}") for place, secret in make_secrets().items()}
     planted["run key"] = Planted("run key", "", f"mark-{word(10)}")
     make_task(tmp_path / "task", planted)
@@ -95,6 +109,7 @@ def test_no_planted_secret_is_found(tachograph: Any, tmp_path: Path, capsys: pyt
         found["serve"] = served(tachograph, tmp_path, common, env)
     found |= everything_printed(tachograph, tmp_path / "runs", env)
     found |= everything_exported(tachograph, tmp_path / "runs", env)
+    found |= everything_on_pages(tmp_path / "runs")
     found |= everything_in(tmp_path / "runs")
     planted["run key"] = Planted("run key", (tmp_path / "run-key").read_text(), planted["run key"].mark)
     planted["agent's own key"] = Planted("agent's own key", OWN_KEY, planted["body"].mark)

@@ -25,6 +25,10 @@ _HEAD: Final = b'{"sha256":"'
 """What each record begins with."""
 _LONGEST_HEAD: Final = 16 * 1024
 _WINDOW: Final = 2**20
+_HELD: Final = 4
+"""Bodies that are held, since the next one is likely to lean on one of them: requests and responses come in turns."""
+_HELD_BYTES: Final = 64 * 2**20
+"""Of which the earlier ones go if they are larger than this together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +75,7 @@ class BodyReader:
         """
         self._path = (folder or Path()) / PACK_NAME
         self._entries: dict[str, _Entry] = {}
-        self._last: tuple[str | None, bytes] = (None, b"")
+        self._latest: dict[str, bytes] = {}
         self.gaps: list[tuple[int, int]] = []
         """From which byte to which the pack holds no record that can be read: cut off by a kill, or damaged."""
         if folder is None:
@@ -100,8 +104,10 @@ class BodyReader:
             KeyError: the run has no such body.
             StoreError: its record is damaged, or may have stood where the pack is.
         """
+        if digest in self._latest:
+            return self._latest[digest]
         chain = self._chain(digest)
-        body = self._last[1]
+        body = self._latest.get(chain[-1].base or "", b"")
         try:
             with self._path.open("rb") as pack:
                 for entry in reversed(chain):
@@ -115,19 +121,26 @@ class BodyReader:
         about = self._entries[digest].masked
         if hashlib.sha256(body).hexdigest() != (about.sha256 if about else digest):
             raise StoreError(f"{self._path}: the record of body {digest} is damaged: its bytes have another hash")
-        self._last = (digest, body)
+        self._hold(digest, body)
         return body
+
+    def _hold(self, digest: str, body: bytes) -> None:
+        self._latest[digest] = body
+        while len(self._latest) > _HELD or (
+            len(self._latest) > 1 and sum(map(len, self._latest.values())) > _HELD_BYTES
+        ):
+            del self._latest[next(iter(self._latest))]
 
     def masked(self, digest: str) -> MaskedBody | None:
         """What is masked in a body; None if its true bytes are kept, or it is not there."""
         return self._entries[digest].masked if digest in self._entries else None
 
     def _chain(self, digest: str) -> list[_Entry]:
-        """The body's record and those that it leans on, as far as the last body that was read."""
+        """The body's record and those that it leans on, as far as a body that is held."""
         if digest not in self._entries and self.gaps:
             raise StoreError(f"{self._path}: no body {digest}, but {len(self.gaps)} gap(s) in the pack: {self.gaps}")
         chain = [self._entries[digest]]
-        while (base := chain[-1].base) is not None and base != self._last[0]:
+        while (base := chain[-1].base) is not None and base not in self._latest:
             chain.append(self._entries[base])
         return chain
 

@@ -17,13 +17,14 @@ from ._rerun import rerun_of
 from ._seal import seal_of
 from ._spans import spans_of
 from ._talk import Talk
+from ._terminal import terminal_of
 from ._time import time_shares, token_classes
 
 __all__ = ["PAGE_FORMAT", "RunPage", "page_document", "read_page"]
 
 PAGE_FORMAT: Final = 1
 """The version of this form, its member `tachograph.page`."""
-_CAST: Final = "terminal.cast"
+_ONLY_SPANS: Final = "only the spans of the run are here"
 _PUBLISHED: Final = "cab-2026-05"
 """The profile whose published pages have keys of their own."""
 
@@ -56,14 +57,16 @@ def read_page(folder: Path, profiles: Iterable[str] = (DEFAULT_PROFILE,)) -> Run
         StoreError: it cannot be read.
     """
     is_folder = folder.is_dir()
-    talk = Talk(BodyReader(folder / "bodies" if is_folder else None))
+    bodies = folder / "bodies" if is_folder else None
+    talk = Talk(BodyReader(bodies))
     record = load_record(folder, talk.take_request) if is_folder else collected_record(read_run(folder))
-    talk.take_responses(record.run.calls)
+    talk.take_responses(record.run.calls, BodyReader(bodies))
     names = list(profiles)
     scorecard = score(record, all_axes(()), [load_profile(name) for name in names])
     spans = list(read_spans(folder))
     found = verify(folder) if is_folder else None
     moments = moments_of(record)
+    terminal, no_terminal = terminal_of(folder, record.run, moments) if is_folder else (None, _ONLY_SPANS)
     changed = classed_changes(record)
     document = {
         "tachograph.page": PAGE_FORMAT,
@@ -80,20 +83,22 @@ def read_page(folder: Path, profiles: Iterable[str] = (DEFAULT_PROFILE,)) -> Run
         "spans": spans_of(spans, record.run, moments),
         "calls": calls_of(record, scorecard, talk, moments, changed.places),
         "messages": [],
-        "terminal": None,
+        "terminal": terminal,
         "changes": changes_of(record, scorecard, changed),
         "check": check_of(record),
         "rerun": rerun_of(record, scorecard),
         "embed": {"badge": "", "markdown": "", "html": "", "iframe": ""},
         "siblings": None,
-        "reasons": _reasons(record, scorecard, folder, unlisted(record, changed)),
+        "reasons": _reasons(record, scorecard, no_terminal, unlisted(record, changed)),
     }
     # Last: the answers are messages, too.
     document["messages"] = talk.messages.as_json()
     return RunPage(document=document, bodies=talk.bodies.packed())
 
 
-def _reasons(record: RunRecord, scorecard: Scorecard, folder: Path, unlisted_changes: str | None) -> dict[str, str]:
+def _reasons(
+    record: RunRecord, scorecard: Scorecard, no_terminal: str | None, unlisted_changes: str | None
+) -> dict[str, str]:
     """Why members are null, or lack something, by their names."""
     tokens, latency = scorecard.axis("tokens"), scorecard.axis("latency")
     is_published = any(made.profile == _PUBLISHED for made in scorecard.composites)
@@ -103,7 +108,7 @@ def _reasons(record: RunRecord, scorecard: Scorecard, folder: Path, unlisted_cha
         "tokens": tokens.reason if tokens else None,
         "time": latency.reason if latency else None,
         "wall_ms": None if record.run.end_ns is not None else "the run has no end: up to the last moment recorded",
-        "terminal": None if (folder / _CAST).is_file() else "the terminal was not recorded",
+        "terminal": no_terminal,
         "changes": unlisted_changes,
         "rerun": None if scorecard.rerun else "the record does not tell the task, the agent or the model",
         "siblings": "a page by itself: those of a site name each other",

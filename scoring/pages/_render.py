@@ -22,8 +22,8 @@ def render_page(document: Mapping[str, Any], bodies: Mapping[str, Any] | None = 
     """The page of a run, whole in one file.
 
     Args:
-        document: of `page_document`.
-        bodies: of `page_bodies`; None: the page has none.
+        document: of a `RunPage`.
+        bodies: of the same `RunPage`; None: the page has none.
     """
     script, style = load_asset("page.js"), load_asset("page.css")
     return (

@@ -84,8 +84,14 @@ class Talk:
             body=placed._replace(shown=""),
         )
 
-    def take_responses(self, calls: Iterable[Call]) -> None:
-        """Take the responses of all calls, after their requests: of a row of the same kind each is quickly read."""
+    def take_responses(self, calls: Iterable[Call], bodies: BodyReader) -> None:
+        """Take the responses of all calls, after their requests: of a row of the same kind each is quickly read.
+
+        Args:
+            calls: of the run.
+            bodies: as they are now: of a run that goes on there are more by the minute.
+        """
+        self._reader = bodies
         for call in calls:
             told = call.response
             try:

@@ -9,6 +9,7 @@ from typing import IO, Any, Final
 import orjson
 
 from ...traces import Run, StoreError
+from ._moments import Moments
 from ._terminal_control import TerminalStream
 from ._terminal_pictures import PictureRoll
 from ._terminal_screen import RecordedScreen
@@ -40,7 +41,7 @@ class _Flaws:
     left_out_after_ms: float | None = None
 
 
-def terminal_of(folder: Path, run: Run) -> tuple[dict[str, Any] | None, str | None]:
+def terminal_of(folder: Path, run: Run, moments: Moments) -> tuple[dict[str, Any] | None, str | None]:
     """The recording of a run's folder, of the form `Terminal`, or None and why there is none.
 
     It begins when the span of the agent does, since its own header tells no more than the second.
@@ -48,10 +49,9 @@ def terminal_of(folder: Path, run: Run) -> tuple[dict[str, Any] | None, str | No
     Raises:
         StoreError: it cannot be read.
     """
-    agent = min(
-        (span.start_ns for span in run.spans if span.attributes.get("tachograph.span") == "agent"), default=run.start_ns
-    )
-    return read_terminal(folder / _NAME, (agent - run.start_ns) / 1e6)
+    agents = [span.start_ns for span in run.spans if span.attributes.get("tachograph.span") in ("agent", "agent.start")]
+    agent = min(agents, default=run.start_ns)
+    return read_terminal(folder / _NAME, moments.at(agent))
 
 
 def read_terminal(
@@ -73,8 +73,8 @@ def read_terminal(
             if size is None:
                 return None, "the recording of the terminal is no asciicast of version 2"
             return _played(file, size, start_ms, most_work), None
-    except FileNotFoundError:
-        return None, "no terminal was recorded for this run"
+    except (FileNotFoundError, NotADirectoryError):
+        return None, "the terminal was not recorded"
     except OSError as error:
         raise StoreError(f"cannot read the terminal's recording {path}: {error.strerror}") from error
 

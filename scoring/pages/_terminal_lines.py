@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 from unicodedata import east_asian_width
 
@@ -13,8 +14,11 @@ __all__ = ["LineTable"]
 
 _BLANK: Final = Char(" ")
 _FIELDS: Final = ('["",00],', '["",00,00],')
-_Run = tuple[str, Char, int]
+_Looks = tuple[Any, ...]
+"""A cell without its character."""
+_Run = tuple[str, _Looks, int]
 """Text, its looks, and how many columns each of its characters takes."""
+_LOOKS_AND_WIDTH: Final = itemgetter(1, 2)
 
 
 class LineTable:
@@ -38,40 +42,42 @@ class LineTable:
         """Lines and styles of a page, those used and no others, in the order of their use; and where a place is in them."""
         lines = list(self._places)
         places = {place: new for new, place in enumerate(dict.fromkeys(used))}
-        styles: dict[Char, int] = {}
+        styles: dict[_Looks, int] = {}
         written = []
         for place in places:
             runs = []
-            for text, style, width in lines[place]:
-                number = styles.setdefault(style, len(styles))
+            for text, looks, width in lines[place]:
+                number = styles.setdefault(looks, len(styles))
                 runs.append([text, number] if width == 1 else [text, number, width])
             written.append(runs)
-        return written, [style_of(style) for style in styles], places
+        return written, [style_of(Char(" ", *looks)) for looks in styles], places
 
 
 def _runs(cells: Sequence[Char | None]) -> Iterable[_Run]:
-    shown = [_BLANK if cell is None else cell for cell in cells]
-    while shown and _is_blank(shown[-1]):
-        shown.pop()
-    pieces = list(_pieces(shown))
-    for (style, width), run in groupby(pieces, key=lambda piece: piece[1:]):
-        yield "".join(text for text, *_ in run), style, width
+    for (looks, width), run in groupby(_characters(cells), key=_LOOKS_AND_WIDTH):
+        yield "".join([character for character, *_ in run]), looks, width
 
 
-def _pieces(cells: Sequence[Char]) -> Iterable[tuple[str, Char, int]]:
-    """Characters with their looks, and the columns that they take."""
-    followers = [*cells[1:], _BLANK][: len(cells)]
-    is_second_half = False
-    for cell, after in zip(cells, followers, strict=True):
-        if is_second_half:
-            is_second_half = False
-            continue
-        text, style = cell.data or " ", cell._replace(data=" ")
-        is_second_half = not after.data and not text.isascii()
-        if not is_second_half and east_asian_width(text[0]) in "WF":
-            text = " "
-        yield text, style, 1 + is_second_half
+def _characters(cells: Sequence[Char | None]) -> Iterable[_Run]:
+    """Characters of a row up to the last that is seen, with their looks, and the columns that they take."""
+    end = len(cells)
+    while end and _is_blank(cells[end - 1]):
+        end -= 1
+    column = 0
+    while column < end:
+        cell = cells[column] or _BLANK
+        character, width = cell[0] or " ", 1
+        if not character.isascii():
+            after = cells[column + 1] if column + 1 < len(cells) else None
+            if after is not None and not after[0]:
+                width = 2
+            elif east_asian_width(character[0]) in "WF":
+                character = " "
+        yield character, cell[1:], width
+        column += width
 
 
-def _is_blank(cell: Char) -> bool:
+def _is_blank(cell: Char | None) -> bool:
+    if cell is None:
+        return True
     return cell.data == " " and cell.bg == "default" and not (cell.underscore or cell.reverse or cell.strikethrough)

@@ -15,8 +15,8 @@ __all__ = ["RecordedScreen"]
 
 _MOST_COMBINED: Final = 8
 """Characters in one cell."""
-_MOST_CELLS: Final = 4096
-"""Cells that are kept ready, of one look each."""
+_MOST_LOOKS: Final = 256
+"""Of those whose cells are kept ready."""
 
 _WORK_OF_NARROW, _WORK_OF_CHARACTER = 2, 30
 _NARROW: Final = re.compile("[ -~\u00a1-\u00ac\u00ae-\u02ff\u2190-\u21ff\u2500-\u25fc\u2800-\u28ff]+")
@@ -48,7 +48,7 @@ class RecordedScreen(Screen):
         """Make an empty screen."""
         self.known: list[int | None] = [None] * lines
         """By row: where its line stands among the lines of the recording; None: it may have changed since."""
-        self._cells = _Cells(Char(" "))
+        self._cells: dict[Char, _Cells] = {}
         self._main: tuple[dict[int, _Line], Cursor] | None = None
         self._saved: tuple[Cursor, str, str, int, bool] | None = None
         self.last = " "
@@ -84,8 +84,7 @@ class RecordedScreen(Screen):
             self.work += _WORK_OF_CHARACTER * len(data)
             self._draw_slowly(data)
             return
-        if self._cells.attributes != self.cursor.attrs or len(self._cells) > _MOST_CELLS:
-            self._cells = _Cells(self.cursor.attrs._replace(data=" "))
+        cells = self._cells_now()
         self.work += _WORK_OF_NARROW * len(data)
         while data:
             if self.cursor.x >= self.columns and modes.DECAWM in self.mode:
@@ -96,11 +95,19 @@ class RecordedScreen(Screen):
             begin = self.cursor.x
             end = min(begin + len(data), self.columns)
             self.buffer[self.cursor.y].update(
-                zip(range(begin, end), map(self._cells.__getitem__, data[: end - begin]), strict=True)
+                zip(range(begin, end), map(cells.__getitem__, data[: end - begin]), strict=True)
             )
             data = data[end - begin :]
             self.cursor.x = end
             self.dirty.add(self.cursor.y)
+
+    def _cells_now(self) -> _Cells:
+        attributes = self.cursor.attrs
+        if (cells := self._cells.get(attributes)) is None:
+            if len(self._cells) > _MOST_LOOKS:
+                self._cells.clear()
+            cells = self._cells[attributes] = _Cells(attributes)
+        return cells
 
     def _draw_slowly(self, data: str) -> None:
         # One at a time: pyte drops what follows a character of no width. Marks of direction have no place in a grid of cells.

@@ -27,12 +27,10 @@ _SWITCHES: Final[dict[int, dict[str, Any]]] = {
     29: {"strikethrough": False},
     39: {"fg": _DEFAULT},
     49: {"bg": _DEFAULT},
-} | {
-    first + place: {field: name}
-    for field, firsts in (("fg", (30, 90)), ("bg", (40, 100)))
-    for first, names in zip(firsts, (_PALETTE[:8], _PALETTE[8:]), strict=True)
-    for place, name in enumerate(names)
 }
+for _field, _firsts in (("fg", (30, 90)), ("bg", (40, 100))):
+    for _first, _names in zip(_firsts, (_PALETTE[:8], _PALETTE[8:]), strict=True):
+        _SWITCHES.update((_first + _place, {_field: _name}) for _place, _name in enumerate(_names))
 _EXTENDED: Final = {38: "fg", 48: "bg", 58: None}
 """Codes that a colour follows, and what it is the colour of; that of underlines is passed over."""
 _PLAIN: Final = Char(" ")

@@ -256,6 +256,7 @@ interface Message {
 
 /** What the terminal showed, as still pictures: no control sequence of the recording reaches the browser. */
 interface Terminal {
+  /** As large as it ever was; what a smaller one did not have is empty. */
   columns: number;
   rows: number;
   /** Moment of the recording's start. */
@@ -269,16 +270,18 @@ interface Terminal {
   note: string | null;
 }
 
-/** Text, and the place of its style in `styles`. */
-type TerminalRun = [string, number];
+/** Text, the place of its style in `styles`, and the columns that each of its characters takes, if that is not 1. */
+type TerminalRun = [string, number, number?];
 
 interface TerminalStyle {
   /** A name (`red`, `brightblack`, …) or `#rrggbb`; null: the terminal's own. */
   foreground: string | null;
   background: string | null;
   bold: boolean;
+  faint: boolean;
   italic: boolean;
   underline: boolean;
+  strike: boolean;
   inverse: boolean;
 }
 

@@ -140,9 +140,13 @@ def test_5_the_replay(document: dict[str, Any]) -> None:
     assert (document["origin_ms"], document["wall_ms"]) == (1779934438386.444, 36678.769)
 
 
-def test_6_the_terminal(document: dict[str, Any], folder: Path) -> None:
-    """The recording is in the run's folder, and is not said to be missing."""
-    assert (folder / "terminal.cast").read_text() == CAST
+def test_6_the_terminal(document: dict[str, Any]) -> None:
+    """What it showed, by the clock of the run; the line that tells the tokens can be read."""
+    terminal = document["terminal"]
+    assert (terminal["columns"], terminal["rows"], terminal["start_ms"]) == (80, 24, 0)
+    assert [picture["at_ms"] for picture in terminal["pictures"]][-1] == 14_200
+    lines = ["".join(text for text, _ in line) for line in terminal["lines"]]
+    assert "Tokens: 1.3k sent, 606 received." in [line.rstrip() for line in lines]
     assert "terminal" not in document["reasons"]
 
 

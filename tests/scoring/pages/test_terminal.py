@@ -239,13 +239,14 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 def test_no_recording(tmp_path: Path) -> None:
     """None, and why."""
-    assert read_terminal(tmp_path / "terminal.cast", 0.0) == (None, "no terminal was recorded for this run")
-    for header in (
+    assert read_terminal(tmp_path / "terminal.cast", 0.0) == (None, "the terminal was not recorded")
+    headers: list[Any] = [
         {"version": 1},
         [],
         {"version": 2, "width": 0, "height": 5},
         {"version": 2, "width": "9", "height": 5},
-    ):
+    ]
+    for header in headers:
         terminal, reason = read_terminal(_cast(tmp_path, header=header), 0.0)
         assert terminal is None
         assert reason == "the recording of the terminal is no asciicast of version 2"

@@ -77,14 +77,12 @@ def open_page(browser: Any) -> Iterator[Open]:
         context = browser.new_context(viewport=size, color_scheme=scheme, permissions=["clipboard-write"])
         contexts.append(context)
         page = context.new_page()
+        url = place.as_uri() if isinstance(place, Path) else place
         page.on("console", lambda said: faults.append(f"{said.type}: {said.text}"))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("dialog", lambda dialog: faults.append(f"dialog: {dialog.message}"))
-        page.on(
-            "request", lambda asked: asked.url == page_url or asked.url.startswith("data:") or faults.append(asked.url)
-        )
-        page_url = path.as_uri() + hash_
-        page.goto(page_url)
+        page.on("request", lambda asked: faults.extend(foreign(asked.url, url)))
+        page.goto(url + hash_)
         return page
 
     yield show

@@ -14,6 +14,7 @@ from . import _judging_arguments as judging
 from . import _reading_arguments as reading
 from . import _recording_arguments as recording
 from ._page_command import add_page
+from ._view_command import add_view
 
 __all__ = ["main"]
 
@@ -33,6 +34,7 @@ _COMMANDS: Final = (
     reading.add_sql,
     judging.add_export,
     add_page,
+    add_view,
 )
 """In the order in which `--help` shows them."""
 

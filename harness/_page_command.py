@@ -13,7 +13,7 @@ from ._selection import find_run
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["add_page", "page"]
+__all__ = ["add_page", "page", "require_pages"]
 
 
 def add_page(commands: Any) -> None:
@@ -37,7 +37,7 @@ def add_page(commands: Any) -> None:
 
 def page(options: argparse.Namespace) -> int:
     """Write the page of a run."""
-    pages = _pages()
+    pages = require_pages()
     folder = find_run(options.store, options.run)
     made = pages.read_page(folder, dict.fromkeys((DEFAULT_PROFILE, *options.profile)))
     data = pages.render_page(made.document, made.bodies)
@@ -53,7 +53,8 @@ def page(options: argparse.Namespace) -> int:
     return 0
 
 
-def _pages() -> "ModuleType":
+def require_pages() -> "ModuleType":
+    """The package that makes pages. Raises InputError: what it needs is not installed."""
     try:
         from ..scoring import pages  # noqa: PLC0415  an extra
     except ModuleNotFoundError as error:

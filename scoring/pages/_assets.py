@@ -49,6 +49,7 @@ _FILES: Final = {
         "siblings.js",
         "embed.js",
         "shell.js",
+        "follow.js",
         "page.js",
     ),
     "page.css": ("tokens.css", "page.css", "replay.css", "terminal.css", "calls.css", "changes.css"),

@@ -61,9 +61,9 @@ def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Open = Callable[..., Any]
 
 
-def is_foreign(url: str, path: Path) -> bool:
-    """Whether it is neither the page itself nor something in it."""
-    return url.partition("#")[0] != path.as_uri() and not url.startswith("data:")
+def foreign(asked: str, url: str) -> list[str]:
+    """What was asked for, if it is neither the page itself, nor in it, nor what a page that is served follows."""
+    return [] if asked.startswith((url.partition("#")[0], "data:")) else [asked]
 
 
 @pytest.fixture
@@ -72,19 +72,17 @@ def open_page(browser: Any) -> Iterator[Open]:
     faults: list[str] = []
     contexts = []
 
-    def show(path: Path, *, width: int = 1280, height: int = 900, scheme: str = "light", hash_: str = "") -> Any:
+    def show(place: Path | str, *, width: int = 1280, height: int = 900, scheme: str = "light", hash_: str = "") -> Any:
         size = {"width": width, "height": height}
         context = browser.new_context(viewport=size, color_scheme=scheme, permissions=["clipboard-write"])
         contexts.append(context)
         page = context.new_page()
+        url = place.as_uri() if isinstance(place, Path) else place
         page.on("console", lambda said: faults.append(f"{said.type}: {said.text}"))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("dialog", lambda dialog: faults.append(f"dialog: {dialog.message}"))
-        page.on(
-            "request", lambda asked: asked.url == page_url or asked.url.startswith("data:") or faults.append(asked.url)
-        )
-        page_url = path.as_uri() + hash_
-        page.goto(page_url)
+        page.on("request", lambda asked: faults.extend(foreign(asked.url, url)))
+        page.goto(url + hash_)
         return page
 
     yield show

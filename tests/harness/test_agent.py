@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tachograph.harness._agent import agent_names, load_agent
+from tachograph.harness._agent import agent_names, command_agent, load_agent
+from tachograph.harness._assignment import Assignment
 from tachograph.harness._launch import Launch, command_line, environment, prepare_home
+from tachograph.harness._task import load_task
 from tachograph.traces import InputError, read_run
 
 ROOT = Path(__file__).parents[2]
@@ -170,3 +172,15 @@ def test_who_is_here(tachograph: Any, tmp_path: Path) -> None:
     table = tachograph("agents", PATH=path).stdout.splitlines()
     assert table[0].split() == ["agent", "api", "installed"]
     assert "qwen-code       chat_completions  not installed: npm install -g @qwen-code/qwen-code" in table
+
+
+def test_a_run_says_whether_a_name_starts_its_agent(tmp_path: Path) -> None:
+    """A command that is called like an agent, and a file that describes one, are not started by `--agent NAME`."""
+    (tmp_path / "aider.toml").write_text('name = "aider"\nargv = ["true"]\n')
+    agents = [load_agent("aider"), load_agent(str(tmp_path / "aider.toml")), command_agent(["aider"])]
+    said = [
+        Assignment(task=load_task(PYTHON_TASK), agent=agent, model="m", sweep="s", attempt=1).attributes()
+        for agent in agents
+    ]
+    assert [told["tachograph.agent.name"] for told in said] == ["aider"] * 3
+    assert [told["tachograph.agent.adapter"] for told in said] == [True, False, False]

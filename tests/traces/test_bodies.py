@@ -363,3 +363,32 @@ def test_bodies_are_their_owners_only(tmp_path: Path) -> None:
     put(tmp_path / "bodies", b"x")
     assert (tmp_path / "bodies").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "bodies" / PACK_NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_bodies_read_in_turns(tmp_path: Path) -> None:
+    """As a journal names them: requests that lean on one another, with other bodies between them, in any order and again."""
+    source = random.Random(5)
+    requests = [source.randbytes(2000)]
+    for _ in range(40):
+        requests.append(requests[-1] + source.randbytes(200))
+    others = [source.randbytes(300) for _ in requests]
+    bodies = [body for pair in zip(requests, others, strict=True) for body in pair]
+    put(tmp_path, *bodies)
+    check(tmp_path, bodies)
+    reader = BodyReader(tmp_path)
+    for body in source.sample(bodies, len(bodies)) + bodies[::-1]:
+        assert reader.get(hash_of(body)) == body
+        assert reader.get(hash_of(body)) == body
+
+
+def test_few_large_bodies_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader of a run with large bodies takes the memory of a few, never of all, and of one at least."""
+    monkeypatch.setattr("tachograph.traces._body_reader._HELD_BYTES", 2500)
+    bodies = [bytes([number]) * 1000 for number in range(10)]
+    put(tmp_path, *bodies, b"x" * 5000)
+    reader = BodyReader(tmp_path)
+    for body in bodies:
+        reader.get(hash_of(body))
+    assert list(reader._latest.values()) == bodies[-2:]
+    reader.get(hash_of(b"x" * 5000))
+    assert list(reader._latest.values()) == [b"x" * 5000]

@@ -7,11 +7,11 @@ function callPanel(view, place) {
   const key = `call.${call.id}`;
   return element(
     "article.call",
-    { id: `call-${call.id}`, "aria-labelledby": "call-title" },
+    { id: `call-${call.id}`, tabindex: -1, "aria-labelledby": "call-title" },
     element(
       "header",
       {},
-      element("h3", { id: "call-title", tabindex: -1 }, `Call ${count(place + 1)} of ${count(page.calls.length)}`),
+      element("h3", { id: "call-title" }, `Call ${count(place + 1)} of ${count(page.calls.length)}`),
       callStep(view, place - 1, "← before"),
       callStep(view, place + 1, "next →"),
       element("button", { type: "button", onclick: () => closeCall(view) }, "Close"),
@@ -21,9 +21,9 @@ function callPanel(view, place) {
     callLedTo(view, call),
     askedPart(view, key, call),
     answerPart(view, key, call),
-    element("h4", {}, "Bodies as they passed"),
-    bodyDisclosure(view, `${key}.request`, "Request", call.request_body),
-    bodyDisclosure(view, `${key}.response`, "Response", call.response_body),
+    element("h4", {}, "As it passed"),
+    bodyDisclosure(view, `${key}.request`, "Request body", call.request_body),
+    bodyDisclosure(view, `${key}.response`, "Response body", call.response_body),
   );
 }
 

@@ -98,9 +98,9 @@ function callTable(view) {
       state.redraw();
     } }, column.label)),
   );
-  const head = element("thead", {}, element("tr", {}, element("th.number", { scope: "col" }, "#"), heads));
+  const head = element("thead", {}, element("tr", {}, element("td.number", {}, "#"), heads));
   const table = element("table", {}, head);
-  const box = element("div.calls-box", { tabindex: 0, role: "group", "aria-label": "Table of model calls" }, table);
+  const box = element("div.rows", { tabindex: 0, role: "group", "aria-label": "Table of model calls" }, table);
   const retried = retriedCalls(page.calls);
   /** @type {number[]} */
   let shown = [];
@@ -131,12 +131,12 @@ function callRow(view, place, row, rows) {
   const call = view.page.calls[place];
   const open = callsState(view).open === call.id;
   return element(
-    `tr${open ? ".open" : ""}${hasFailed(call) ? ".failed" : ""}`,
+    "tr",
     { "aria-rowindex": row + 2, "aria-current": open ? "true" : null, onclick: () => {
       rows.active = row;
       openCall(view, place);
     } },
-    element("td.number", {}, element("button.row", { type: "button", "aria-label": `Open call ${place + 1}` }, count(place + 1))),
+    element("td.number", {}, element("button.open", { type: "button", "aria-label": `Open call ${place + 1}` }, count(place + 1))),
     CALL_COLUMNS.map((column) => element(`td${column.number ? ".number" : ""}`, {}, column.show(call, view.page))),
   );
 }
@@ -151,7 +151,7 @@ function openCall(view, place) {
   state.reach(place);
   const panel = document.getElementById("call-panel");
   panel?.scrollIntoView({ block: "start" });
-  document.getElementById("call-title")?.focus({ preventScroll: true });
+  /** @type {HTMLElement | null} */ (panel?.firstElementChild)?.focus({ preventScroll: true });
 }
 
 /** Close the open call, and go back to its row. @param {View} view */
@@ -159,7 +159,7 @@ function closeCall(view) {
   const state = callsState(view);
   state.open = null;
   state.mark();
-  const box = /** @type {HTMLElement | null} */ (document.querySelector(".calls-box"));
-  (/** @type {HTMLElement | null} */ (box?.querySelector("button.row[tabindex='0']")) ?? box)?.focus();
+  const box = /** @type {HTMLElement | null} */ (document.querySelector(".rows"));
+  (/** @type {HTMLElement | null} */ (box?.querySelector("button.open[tabindex='0']")) ?? box)?.focus();
   document.getElementById("calls")?.scrollIntoView({ block: "start" });
 }

@@ -49,7 +49,7 @@ function changeClass(view, changes, place, findings) {
     "div.change-class",
     {},
     element("h3", {}, recorded(kind.label), " ", element("span.quiet", {}, counted(files.length, "file"))),
-    element("p.quiet", {}, recorded(kind.meaning)),
+    element("p.quiet", {}, sentence(kind.meaning)),
     list,
   );
 }

@@ -19,6 +19,14 @@ class TraceClock {
     this.events = new Map();
   }
 
+  /** The same time for a page that is made anew, which may end later. @param {number} end */
+  restarted(end) {
+    this.followers = [];
+    this.events.clear();
+    this.end = end;
+    return this;
+  }
+
   /**
    * Be told of every change of the time, of the speed and of whether it runs.
    * @param {(now: number) => void} follower

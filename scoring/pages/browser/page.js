@@ -33,8 +33,10 @@ function embedded(id) {
  * @param {Map<string, any>} state of the page before, if there was one
  */
 function show(page, state) {
+  const clock = state.get("clock") ?? new TraceClock(page.wall_ms);
+  state.set("clock", clock.restarted(page.wall_ms));
   /** @type {View} */
-  const view = { page, clock: new TraceClock(page.wall_ms), bodies: once(unpackBodies), state };
+  const view = { page, clock, bodies: once(unpackBodies), state };
   const made = SECTIONS.map((make) => make(view)).filter((part) => part !== null);
   showHead(view);
   /** @type {HTMLElement} */ (document.getElementById("page")).replaceChildren(...made);
@@ -43,4 +45,6 @@ function show(page, state) {
   return view;
 }
 
-followAddress(show(embedded("document"), new Map()));
+const shown = show(embedded("document"), new Map());
+followAddress(shown);
+followRun(shown);

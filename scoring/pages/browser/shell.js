@@ -20,7 +20,7 @@ function themeControl() {
   const chosen = keptTheme();
   document.documentElement.style.colorScheme = chosen === "auto" ? "" : chosen;
   const choice = /** @type {HTMLSelectElement} */ (
-    element("select", { "aria-label": "Colours", onchange: () => {
+    element("select", { "aria-label": "Theme", onchange: () => {
       document.documentElement.style.colorScheme = choice.value === "auto" ? "" : choice.value;
       try {
         localStorage.setItem(THEME_KEY, choice.value);

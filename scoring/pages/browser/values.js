@@ -49,7 +49,7 @@ function scalarValue(view, key, value) {
   if (value === null || value === undefined) return element("span.none", {}, UNKNOWN);
   if (typeof value !== "string") return element("span.scalar", {}, String(value));
   if (value === "") return element("span.none", {}, "empty");
-  if (value.includes("\n") || value.length > 300) return longText(view, key, value, "Value");
+  if (value.includes("\n") || value.length > 600) return longText(view, key, value, "Value");
   return element("span", {}, recorded(value));
 }
 

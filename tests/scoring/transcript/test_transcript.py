@@ -16,7 +16,7 @@ from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tachograph.scoring.transcript import read_transcript
+from tachograph.scoring.transcript import RequestRead, read_transcript
 from tachograph.traces import BodyReader, RunStore, read_run
 
 if TYPE_CHECKING:
@@ -322,3 +322,21 @@ def test_memory_does_not_grow_with_the_bodies(conversation: "Conversation") -> N
     one, total = len(json.dumps(history)), sum(call.request.bytes or 0 for call in run.calls)
     assert len(turns) == 60
     assert peak < 20 * one < total / 2
+
+
+def test_whoever_watches_is_told_of_each_request(conversation: "Conversation", tmp_path: Path) -> None:
+    """Once each, in the order of time, also of those that nobody can read; and the transcript is the same."""
+    asked = (
+        b'{"messages": [{"role": "user", "content": "a"}], "tools": [{"type": "function", "function": {"name": "t"}}]}'
+    )
+    conversation.call(asked, b'{"choices": []}')
+    conversation.call(b"no JSON", b'{"choices": []}')
+    conversation.call(b'{"input": "x"}', b"{}", api="embeddings")
+    folder = tmp_path / "runs" / "the-run"
+    run, bodies = read_run(folder), BodyReader(folder / "bodies")
+    seen: list[RequestRead] = []
+    assert read_transcript(run.calls[::-1], bodies, seen.append) == read_transcript(run.calls[::-1], bodies)
+    assert [read.call.span_id for read in seen] == [call.span_id for call in run.calls]
+    assert [read.body for read in seen] == [asked, b"no JSON", b'{"input": "x"}']
+    assert [read.tools for read in seen] == [("t",), None, ()]
+    assert [read.unreadable is None for read in seen] == [True, False, True]

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 def test_no_serious_violation(open_page: Any, run_page: Path, scheme: str) -> None:
     """By axe-core, with a call opened and everything unfolded."""
     page = open_page(run_page, scheme=scheme)
-    page.locator("#calls button.row").first.click()
+    page.locator("#calls tbody button").first.click()
     for _ in range(3):
         page.evaluate("document.querySelectorAll('details:not([open])').forEach((each) => (each.open = true))")
         page.wait_for_timeout(100)

@@ -23,7 +23,7 @@ def test_every_section_is_there_and_in_the_menu(open_page: Any, run_page: Path) 
 def test_a_call_opens_by_keyboard_and_by_link(open_page: Any, run_page: Path) -> None:
     """Enter on a row shows its messages; a link from elsewhere opens the same."""
     page = open_page(run_page)
-    page.locator("#calls button.row").first.focus()
+    page.locator("#calls tbody button").first.focus()
     page.keyboard.press("Enter")
     opened = page.locator("article.call")
     assert opened.count() == 1
@@ -57,7 +57,7 @@ def test_calls_are_sorted_and_filtered(open_page: Any, run_page: Path) -> None:
 def test_raw_bodies_are_unpacked_when_asked_for(open_page: Any, run_page: Path) -> None:
     """As they were on the wire."""
     page = open_page(run_page)
-    page.locator("#calls button.row").first.click()
+    page.locator("#calls tbody button").first.click()
     page.locator("article.call summary").filter(has_text="Request").first.click()
     page.locator("article.call .body").get_by_text('"messages"').first.wait_for()
 
@@ -67,7 +67,7 @@ def test_the_theme(open_page: Any, run_page: Path) -> None:
     page = open_page(run_page, scheme="dark")
     colour = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(colour)
-    page.get_by_label("Colours").select_option("light")
+    page.get_by_label("Theme").select_option("light")
     assert page.evaluate(colour) != dark
 
 
@@ -78,7 +78,7 @@ def test_no_width_makes_the_page_scroll_sideways(
 ) -> None:
     """From a phone on; the picture is kept where TACHOGRAPH_SCREENSHOTS says."""
     page = open_page(run_page, width=width, scheme=scheme)
-    page.locator("#calls button.row").first.click()
+    page.locator("#calls tbody button").first.click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     folder = Path(os.environ.get("TACHOGRAPH_SCREENSHOTS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)

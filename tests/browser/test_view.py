@@ -32,7 +32,7 @@ def test_calls_appear_as_they_end(open_page: Any, viewed: tuple[str, Agent]) -> 
     """Without a reload; the call that is open stays open, and the end of the run is seen."""
     address, agent = viewed
     page = open_page(address)
-    page.locator("#calls button.row").first.click()
+    page.locator("#calls tbody button").first.click()
     opened = page.locator("article.call").get_attribute("id")
     agent.ask([{"role": "user", "content": "second"}], {"role": "assistant", "content": "no"})
     page.get_by_role("heading", name="Model calls (2)").wait_for()
